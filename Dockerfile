@@ -1,0 +1,71 @@
+# Two worlds that can't break each other: the server under /opt/server, the scientist's conda under /opt/conda.
+
+ARG BASE_IMAGE=docker.io/condaforge/miniforge3:26.7.2-0@sha256:eeb947cc87d61d46820b123bd7c26e1cbdc4b182ff7d0331e501a32a936b82e3
+FROM ${BASE_IMAGE}
+
+LABEL org.opencontainers.image.title="Workhorse" \
+      org.opencontainers.image.description="A private, secure notebook server for the big computer in the lab" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.source="https://github.com/workhorse-notebooks/workhorse" \
+      org.opencontainers.image.licenses="BSD-3-Clause"
+
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+
+# What a terminal is expected to have. Versions are the base image's own, which is pinned.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        ca-certificates curl git less nano openssh-client procps tini util-linux vim-tiny \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
+
+COPY image/with-ca /usr/local/bin/with-ca
+
+# The server's own Python, pinned and apart from the base's, which drifts.
+# hadolint ignore=DL3059
+RUN --mount=type=secret,id=ca \
+    with-ca conda create -y -q -p /opt/server python=3.13 pip \
+    && conda clean -afy >/dev/null \
+    && find /opt/server -name '__pycache__' -type d -prune -exec rm -r {} +
+
+COPY requirements.lock /tmp/
+RUN --mount=type=secret,id=ca \
+    with-ca /opt/server/bin/python -I -m pip install --no-cache-dir --no-compile --no-deps --only-binary=:all: \
+        --require-hashes --disable-pip-version-check --root-user-action=ignore -q -r /tmp/requirements.lock \
+    && /opt/server/bin/python -I -m pip check \
+    && /opt/server/bin/python -I -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/server/lib \
+    && rm /tmp/requirements.lock
+
+# The default kernel's world. The frozen marker stops even root from changing it in a running container.
+COPY environment.yml /opt/conda/environment.yml
+RUN --mount=type=secret,id=ca \
+    with-ca conda env create -y -q -p /opt/conda/envs/default -f /opt/conda/environment.yml \
+    && conda clean -afy >/dev/null \
+    && { /opt/conda/envs/default/bin/python -m compileall -q -j 0 /opt/conda/envs/default/lib || true; } \
+    && rm -rf /root/.conda /root/.cache
+COPY image/frozen.json /opt/conda/envs/default/conda-meta/frozen
+
+COPY image/condarc.yml /etc/conda/condarc.d/workhorse.yml
+COPY image/profile.sh /etc/profile.d/workhorse.sh
+COPY image/workhorse /usr/local/bin/workhorse
+COPY entrypoint /opt/workhorse/entrypoint
+
+# Who the server runs as is found out at the start, when the root file system is read-only: what names that
+# user lies in /run, and a fresh volume is open to whoever that is (the start closes it).
+RUN echo /opt/workhorse >"$(/opt/server/bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workhorse.pth" \
+    && /opt/server/bin/python -I -m compileall -q /opt/workhorse \
+    && echo '. /etc/profile.d/workhorse.sh' >>/etc/bash.bashrc \
+    && mkdir /repositories && install -d -m 1777 /run/workhorse /var/lib/workhorse /home/workhorse \
+    && for file in passwd group; do \
+           grep -v ':1000:' "/etc/$file" >"/etc/$file.image" \
+           && cp "/etc/$file.image" "/run/workhorse/$file" && ln -sf "/run/workhorse/$file" "/etc/$file"; \
+       done
+
+ENV HOME=/home/workhorse \
+    LANG=C.UTF-8 \
+    PATH=/home/workhorse/venv/bin:/opt/conda/envs/default/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/conda/condabin:/opt/conda/bin \
+    PYTHONNOUSERSITE=1 \
+    SHELL=/bin/bash
+
+WORKDIR /repositories
+EXPOSE 8888
+ENTRYPOINT ["/opt/server/bin/python", "-I", "-m", "entrypoint"]

@@ -1,0 +1,1 @@
+"""Everything of Workhorse that runs inside the container."""

@@ -1,0 +1,91 @@
+"""The start of Workhorse, from the environment to the running server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from entrypoint.errors import WorkhorseError
+from entrypoint.home import prepare_home, prepare_venv
+from entrypoint.identity import NAME, Identity, find_identity, reason_not_writable, write_accounts
+from entrypoint.message import Status, message
+from entrypoint.places import Places
+from entrypoint.private_files import Owner
+from entrypoint.settings import from_environ, variable_names
+from entrypoint.state import keep_cookie_secret, keep_password, prepare_state, write_config, write_password_hash
+from entrypoint.tls import keep_certificates
+from entrypoint.trust import trust_company
+
+PYTHON = "/opt/server/bin/python"
+
+
+def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now: datetime) -> None:
+    """Prepares everything and becomes the server, or the command that was asked for instead."""
+    places = Places()
+    settings = from_environ(environ)
+
+    identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
+    write_accounts(identity.user, places.home, places.run)
+    if identity.adopts_folder:
+        os.chown(places.repositories, identity.user.uid, identity.user.gid)
+    prepare_state(places.state, identity.owner)
+
+    authority, certificate = keep_certificates(places.tls, settings.server_names, now, identity.owner, say)
+    password = keep_password(places.password_hash, settings.jupyter_password, say)
+    keep_cookie_secret(places.cookie_secret, identity.owner, say)
+    write_config(places, settings, password.text, identity.owner, say)
+
+    environment = server_environment(environ, places, trust_company(places.company_authority, places.run / "ca.pem"))
+    warnings = (
+        prepare_home(places.home, identity),
+        prepare_venv(places.home, identity, environment),
+        reason_not_writable(places.repositories, identity.user, settings.repositories),
+    )
+    if not arguments:
+        seen = tuple(filter(None, warnings))
+        print(message(Status(settings, authority, certificate, password.generated, seen)), end="", flush=True)
+    # Only now, so that a start which is killed before its message can't keep a password that nobody has read.
+    write_password_hash(places.password_hash, password, identity.owner)
+
+    become(identity, arguments or [PYTHON, "-I", "-m", "entrypoint.server", str(places.config)], environment)
+
+
+def server_environment(environ: Mapping[str, str], places: Places, trust: Mapping[str, str]) -> dict[str, str]:
+    """What the server and every kernel inherit: none of Workhorse's settings, the password above all."""
+    own = set(variable_names())
+    return {
+        **{name: value for name, value in environ.items() if name not in own},
+        **trust,
+        "HOME": str(places.home),
+        "USER": NAME,
+        "LOGNAME": NAME,
+        "JUPYTER_RUNTIME_DIR": "/tmp/jupyter",
+    }
+
+
+def become(identity: Identity, command: list[str], environment: Mapping[str, str]) -> None:
+    """Replaces this process by the command, below a reaper of orphans, with no rights but the user's own."""
+    # setpriv changes groups before the user, and drops the bounding set while it still may.
+    user, group = f"--reuid={identity.user.uid}", f"--regid={identity.user.gid}"
+    drop = ["setpriv", user, group, "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--"]
+    argv = [*(drop if identity.may_switch else []), "tini", "--", *command]
+    os.execvpe(argv[0], argv, environment)
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> None:
+    process = Owner(os.getuid(), os.getgid())
+    try:
+        start(os.environ, sys.argv[1:], process, datetime.now(UTC))
+    except WorkhorseError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

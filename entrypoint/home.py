@@ -1,0 +1,96 @@
+"""What stands ready in the home volume: the virtual environment that `pip install` goes to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from entrypoint.identity import Identity, can_write
+from entrypoint.private_files import unwritable
+
+DEFAULT_ENVIRONMENT = Path("/opt/conda/envs/default")
+PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
+
+
+def venv_of(home: Path) -> Path:
+    return home / "venv"
+
+
+def prepare_home(home: Path, identity: Identity) -> str | None:
+    """Gives an untouched home to the server's user; says what is wrong where it is another's.
+
+    Nothing inside a home is ever given away: what a person keeps there stays as it is.
+    """
+    if identity.may_switch and home.stat().st_uid != identity.user.uid and not any(home.iterdir()):
+        try:
+            os.chown(home, identity.user.uid, identity.user.gid)
+            home.chmod(0o755)
+        except OSError as error:
+            raise unwritable(home, error) from error
+    return reason_home_unusable(home, identity)
+
+
+def reason_home_unusable(home: Path, identity: Identity) -> str | None:
+    """Why settings and packages can't be saved, with the command that mends it; None if they can."""
+    if can_write(home, identity.user):
+        return None
+    return (
+        f"Settings and packages can't be saved: the home volume belongs to user {home.stat().st_uid}, "
+        f"and the server runs as user {identity.user.uid}.\n"
+        "  To hand it over: docker compose run --rm --user 0 --entrypoint chown workhorse "
+        f"-R {identity.user.uid}:{identity.user.gid} {home}"
+    )
+
+
+def prepare_venv(home: Path, identity: Identity, environ: Mapping[str, str]) -> str | None:
+    """Makes the virtual environment over the default kernel's, as the server's user; says what went wrong.
+
+    A virtual environment, and not `pip install --user`, since the user site is shared by every environment of the
+    same Python version and so breaks environments that it was not meant for.
+    """
+    python = DEFAULT_ENVIRONMENT / "bin" / "python"
+    venv = venv_of(home)
+    if _serves(venv, python) or not can_write(home, identity.user):
+        return None
+    result = subprocess.run(
+        [python, "-I", "-c", _MAKE_VENV, venv, PIP],
+        env={**environ, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        **_as_user(identity),
+    )
+    if result.returncode == 0:
+        return None
+    return f"{venv} can't be made, so pip can't install: {result.stderr.strip().splitlines()[-1:]}"
+
+
+# Runs in the default kernel's Python. Pip itself is the environment's own; the two lines call it, since a script's
+# first line would name the Python of the image, which can't be written to.
+_MAKE_VENV = """
+import pathlib, sys, venv
+folder, pip = pathlib.Path(sys.argv[1]), sys.argv[2]
+venv.EnvBuilder(system_site_packages=True, symlinks=True, upgrade=folder.exists()).create(folder)
+for name in ("pip", "pip3"):
+    script = folder / "bin" / name
+    script.unlink(missing_ok=True)
+    script.write_text(pip)
+    script.chmod(0o755)
+"""
+
+
+def _serves(venv: Path, python: Path) -> bool:
+    """Whether the virtual environment was made for the Python that the image holds now."""
+    try:
+        made_for = (venv / "pyvenv.cfg").read_text()
+    except OSError:
+        return False
+    return f"executable = {python.resolve()}\n" in made_for and (venv / "bin" / "pip").exists()
+
+
+def _as_user(identity: Identity) -> dict[str, object]:
+    if not identity.may_switch:
+        return {}
+    return {"user": identity.user.uid, "group": identity.user.gid, "extra_groups": []}

@@ -1,0 +1,110 @@
+"""Whom the server runs as: the owner of the repositories folder, so that new files belong to the person."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from entrypoint.private_files import Owner
+
+# Whoever is the first person on nearly every Linux machine.
+FALLBACK = Owner(1000, 1000)
+NAME = "workhorse"
+ROOT = 0
+# What a clone of Workhorse puts into the folder itself.
+OWN_FILES = {"README.md"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The user and group of the server, and what the start may and should do for them."""
+
+    user: Owner
+    may_switch: bool
+    adopts_folder: bool = False
+
+    @property
+    def owner(self) -> Owner | None:
+        """Whom new files are handed to; None where this process may not give files away."""
+        return self.user if self.may_switch else None
+
+
+def is_user_namespace(uid_map: str) -> bool:
+    """Whether uid 0 is somebody else outside: rootless Docker and Podman, or remapped users.
+
+    Args:
+        uid_map: The text of /proc/self/uid_map: first uid inside, first uid outside, count (user_namespaces(7)).
+    """
+    return uid_map.split() != ["0", "0", "4294967295"]
+
+
+def find_identity(process: Owner, folder: Path, uid_map: str) -> Identity:
+    """Decides whom the server runs as.
+
+    Args:
+        process: User and group that the container was started as.
+        folder: The bind mount whose owner counts.
+        uid_map: See `is_user_namespace`.
+    """
+    if process.uid != ROOT:
+        return Identity(process, may_switch=False)
+    status = folder.stat()
+    if status.st_uid != ROOT:
+        return Identity(Owner(status.st_uid, status.st_gid), may_switch=True)
+    if is_user_namespace(uid_map):
+        return Identity(Owner(ROOT, ROOT), may_switch=True)
+    is_as_cloned = {entry.name for entry in os.scandir(folder)} <= OWN_FILES
+    return Identity(FALLBACK, may_switch=True, adopts_folder=is_as_cloned)
+
+
+def account_lines(user: Owner, home: Path, passwd: str, group: str) -> tuple[str, str]:
+    """The account files with a line for the server's user, so that whoami, git and ssh know its name.
+
+    Args:
+        passwd: The image's own passwd(5) lines.
+        group: The image's own group(5) lines.
+    """
+    # Ours come first, since the first line of a number gives it its name; root keeps its own behind them.
+    passwd_line = f"{NAME}:x:{user.uid}:{user.gid}:Workhorse:{home}:/bin/bash\n"
+    group_line = f"{NAME}:x:{user.gid}:\n"
+    return passwd_line + passwd, group_line + group
+
+
+def write_accounts(user: Owner, home: Path, folder: Path) -> None:
+    """Writes passwd and group to the folder that /etc points to."""
+    texts = account_lines(user, home, Path("/etc/passwd.image").read_text(), Path("/etc/group.image").read_text())
+    for name, text in zip(("passwd", "group"), texts, strict=True):
+        path = folder / name
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+        path.chmod(0o644)
+
+
+def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | None:
+    """Why the server can't save into a folder, with the command that mends it; None if it can."""
+    if can_write(folder, user):
+        return None
+    status = folder.stat()
+    owner = f"user {status.st_uid}, group {status.st_gid}, mode {status.st_mode & 0o7777:04o}"
+    return (
+        f"The notebooks' folder can't be written to: on the host, {host_folder} belongs to {owner}, "
+        f"and the server runs as user {user.uid}.\n"
+        f"  On the host: sudo chown -R {user.uid}:{user.gid} '{host_folder}' && docker compose restart"
+    )
+
+
+def can_write(folder: Path, user: Owner) -> bool:
+    """Asks the kernel itself, in a child that becomes the user: only it knows of ACLs and network file systems."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.geteuid() == ROOT:
+                os.setgroups([])
+                os.setgid(user.gid)
+                os.setuid(user.uid)
+            status = 0 if os.access(folder, os.W_OK | os.X_OK) else 1
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

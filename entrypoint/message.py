@@ -1,0 +1,74 @@
+"""What a person reads at the end of the start: where to go, and what to trust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from entrypoint.authority import Authority
+from entrypoint.certificate import Certificate
+from entrypoint.names import ServerName
+from entrypoint.settings import Settings
+
+
+@dataclass(frozen=True)
+class Status:
+    """All that the message tells."""
+
+    settings: Settings
+    authority: Authority
+    certificate: Certificate
+    generated_password: str | None
+    warnings: tuple[str, ...]
+
+
+def message(status: Status) -> str:
+    return "\n".join(_lines(status)) + "\n"
+
+
+def _lines(status: Status) -> Iterator[str]:
+    settings = status.settings
+    rule = "─" * 72
+    yield rule
+    yield "  Workhorse"
+    yield ""
+    yield from _addresses(settings.server_names, settings.port, settings.bind_address)
+    yield ""
+    yield f"  Password      {_password(status)}"
+    yield f"  Notebooks     {settings.repositories} on this machine"
+    yield f"  Certificate   until {status.certificate.last_day:%Y-%m-%d}, signed by this server's own authority."
+    yield "                Compare its SHA-256 fingerprint before you trust it:"
+    yield from (f"                {half}" for half in _halves(status.authority.fingerprint))
+    yield "                To see no warning again: docker compose exec workhorse workhorse ca --help"
+    for warning in status.warnings:
+        first, *rest = warning.splitlines()
+        yield ""
+        yield f"  ATTENTION     {first}"
+        yield from (f"              {line}" for line in rest)
+    yield rule
+
+
+def _addresses(names: tuple[ServerName, ...], port: int, bind_address: str) -> Iterator[str]:
+    is_local = bind_address in ("127.0.0.1", "::1", "[::1]")
+    if is_local:
+        yield f"  Listens to this machine alone. From yours: ssh -L {port}:localhost:{port} USER@THIS-MACHINE, then"
+    for number, name in enumerate(() if is_local else names):
+        yield f"  {'Open' if number == 0 else '':12}  https://{name.in_url}:{port}"
+    label = "Open" if is_local or not names else ""
+    yield f"  {label:12}  https://localhost:{port}" + ("" if is_local else "   (on this machine itself)")
+    if not names and not is_local:
+        yield f"                https://THIS-MACHINES-NAME:{port} from elsewhere; put that name into .env, so that"
+        yield "                the certificate holds it: SERVER_NAMES=lab.example.org,192.168.1.20"
+
+
+def _password(status: Status) -> str:
+    if status.generated_password:
+        return f"{status.generated_password}   (made up now, and shown this once)"
+    if status.settings.jupyter_password is not None:
+        return "as you set it"
+    return "as shown at the first start; a new one: docker compose exec workhorse workhorse reset-password"
+
+
+def _halves(fingerprint: str) -> tuple[str, str]:
+    middle = len(fingerprint) // 2
+    return fingerprint[: middle + 1], fingerprint[middle + 1 :]

@@ -1,0 +1,116 @@
+"""Writes and keeps files that nobody else may read: keys, hashes, the configuration."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from entrypoint.errors import WorkhorseError
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The user and group that files are handed to, as numbers."""
+
+    uid: int
+    gid: int
+
+
+def write_private(path: Path, content: bytes, owner: Owner | None) -> None:
+    """Replaces a file atomically: readable by its owner alone from the moment it exists, and durable.
+
+    Args:
+        owner: Who it is handed to; None where the process may not give files away.
+
+    Raises:
+        WorkhorseError: The volume can't be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        _write_durably(temporary, content, owner)
+        temporary.rename(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+
+
+def _write_durably(path: Path, content: bytes, owner: Owner | None) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb") as file:
+        if owner:
+            os.fchown(descriptor, owner.uid, owner.gid)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_private(path: Path) -> bytes | None:
+    """The content of a file, closed to others on the way if it stood open; None where there is none.
+
+    Raises:
+        OSError: Something is there that is not a readable file.
+    """
+    try:
+        if stat.S_IMODE(path.lstat().st_mode) != 0o600 and path.is_file() and not path.is_symlink():
+            path.chmod(0o600)
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def set_aside(path: Path) -> Path | None:
+    """Moves whatever stands at a path out of the way, since nothing is deleted that nobody asked to delete."""
+    if not path.exists() and not path.is_symlink():
+        return None
+    number = 1
+    while (aside := path.with_name(f"{path.name}.set-aside-{number}")).exists():
+        number += 1
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return aside
+
+
+def make_private_folder(path: Path, owner: Owner | None) -> None:
+    """Makes a folder that its owner alone may enter; anything else at its place is set aside."""
+    if path.is_symlink() or not path.is_dir():
+        set_aside(path)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        if owner:
+            os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def hand_over(folder: Path, owner: Owner) -> None:
+    """Gives Workhorse's own files to the user that the server runs as, where that user has changed."""
+    for place in [folder, *folder.rglob("*")]:
+        status = place.lstat()
+        if (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
+            try:
+                os.chown(place, owner.uid, owner.gid, follow_symlinks=False)
+            except OSError as error:
+                raise unwritable(place, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> WorkhorseError:
+    remedy = {
+        errno.ENOSPC: "Free some space on the disk that holds Docker's volumes: docker system df",
+        errno.EROFS: "Mount the volume 'state' without read-only, as docker-compose.yml has it.",
+    }.get(error.errno or 0, f"Let user {os.geteuid()} write there, or let the container start as root.")
+    return WorkhorseError.of(f"{path} can't be written: {error.strerror}.", remedy)

@@ -1,0 +1,78 @@
+"""The notebook server's configuration, as Jupyter's own JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Config = dict[str, dict[str, Any]]
+
+PORT = 8888
+# Two thirds for a kernel to end by itself, so that `docker compose stop` is over within 5 seconds.
+KERNEL_SHUTDOWN_SECONDS = 2.0
+
+
+def server_config(pem: Path, cookie_secret: Path, hashed_password: str, root: Path) -> Config:
+    """What Workhorse decides; it wins over a person's own files."""
+    return {
+        "ServerApp": {
+            "ip": "*",
+            "port": PORT,
+            "port_retries": 0,
+            "certfile": str(pem),
+            "keyfile": str(pem),
+            "cookie_secret_file": str(cookie_secret),
+            "root_dir": str(root),
+            "open_browser": False,
+            "allow_remote_access": True,
+            # In rootless Docker uid 0 is the person.
+            "allow_root": True,
+            "quit_button": False,
+            "kernel_spec_manager_class": "entrypoint.kernels.EnvironmentKernelSpecs",
+            "kernel_manager_class": "entrypoint.kernels.NamedKernels",
+        },
+        "IdentityProvider": {"token": ""},
+        "PasswordIdentityProvider": {"hashed_password": hashed_password, "allow_password_change": False},
+        "FileContentsManager": {"delete_to_trash": False},
+        "AsyncKernelManager": {"shutdown_wait_time": KERNEL_SHUTDOWN_SECONDS},
+        # Nothing calls the internet by itself, and the server's environment can't be written to.
+        "LabApp": {
+            "news_url": None,
+            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+            "extension_manager": "readonly",
+        },
+    }
+
+
+def personal_config(home: Path) -> tuple[Config, list[str]]:
+    """What a person's own `jupyter_server_config.d/*.json` set, later files first in rank, and what can't be read."""
+    merged: Config = {}
+    unreadable: list[str] = []
+    for file in sorted((home / ".jupyter" / "jupyter_server_config.d").glob("*.json")):
+        try:
+            _merge(merged, json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, AttributeError) as error:
+            unreadable.append(f"{file} is left out, since it can't be read as settings: {error}.")
+    return merged, unreadable
+
+
+def _merge(into: Config, config: Config) -> None:
+    for section, values in config.items():
+        into.setdefault(section, {}).update(values)
+
+
+def overruled(personal: Config, ours: Config) -> Iterator[str]:
+    """The names of a person's settings that Workhorse decides otherwise."""
+    for section, values in personal.items():
+        for name, value in values.items():
+            if name in ours.get(section, {}) and ours[section][name] != value:
+                yield f"{section}.{name}"
+
+
+def merge(personal: Config, ours: Config) -> Config:
+    merged: Config = {}
+    _merge(merged, personal)
+    _merge(merged, ours)
+    return merged

@@ -1,0 +1,155 @@
+"""What a person sets in `.env`: read from the environment, judged, and reported all at once."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from entrypoint.errors import Problem, WorkhorseError
+from entrypoint.names import ServerName, reason_against
+
+PASSWORD_LENGTH_MIN = 8
+PASSWORD_LENGTH_MAX = 1024
+PLACEHOLDER = "change-me"
+
+
+def setting(meaning: str, default: str = "") -> Any:
+    """Declares a field of Settings: its one-line meaning and its default as it stands in `.env`."""
+    return field(metadata={"meaning": meaning, "default": default})
+
+
+def secret(meaning: str) -> Any:
+    return field(repr=False, metadata={"meaning": meaning, "default": ""})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in the order of `env.example`; each field is named like its variable, in lower case."""
+
+    jupyter_password: str | None = secret("The password to log in with; empty: one is made up and shown in the log")
+    jupyter_password_file: str = setting("A file that holds the password, instead of the line above")
+    server_names: tuple[ServerName, ...] = setting("The names and IP addresses you open it by, comma-separated")
+    bind_address: str = setting("The host's address to listen on; 127.0.0.1: through an ssh tunnel only", "0.0.0.0")
+    port: int = setting("The host's port", "8888")
+    repositories: str = setting("The host's folder with your notebooks", "./repositories")
+    ca_file: str = setting("Your company's certificate authority (PEM), if its network needs one")
+    base_image: str = setting("The conda base image, if not the public one")
+
+
+def variable_names() -> list[str]:
+    """Every variable that is Workhorse's own, so that no kernel inherits it."""
+    return [each.name.upper() for each in fields(Settings)]
+
+
+class _Reader:
+    """Takes values out of an environment and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[Problem] = []
+
+    def text(self, name: str) -> str:
+        default: str = next(f.metadata["default"] for f in fields(Settings) if f.name == name.lower())
+        return self.environ.get(name, "").strip() or default
+
+    def complain(self, what: str, remedy: str) -> None:
+        self.problems.append(Problem(what, remedy))
+
+
+def from_environ(environ: Mapping[str, str], read_text: Callable[[Path], str] = Path.read_text) -> Settings:
+    """Reads all settings, or raises one WorkhorseError that names every problem."""
+    reader = _Reader(environ)
+    settings = Settings(
+        jupyter_password=_password(reader, read_text),
+        jupyter_password_file=reader.text("JUPYTER_PASSWORD_FILE"),
+        server_names=_server_names(reader),
+        bind_address=_bind_address(reader),
+        port=_port(reader),
+        repositories=reader.text("REPOSITORIES"),
+        ca_file=reader.text("CA_FILE"),
+        base_image=reader.text("BASE_IMAGE"),
+    )
+    if reader.problems:
+        raise WorkhorseError(reader.problems)
+    return settings
+
+
+def _password(reader: _Reader, read_text: Callable[[Path], str]) -> str | None:
+    given, file = reader.environ.get("JUPYTER_PASSWORD", ""), reader.text("JUPYTER_PASSWORD_FILE")
+    if given and file:
+        reader.complain(
+            "JUPYTER_PASSWORD and JUPYTER_PASSWORD_FILE are both set, and only one can hold the password.",
+            "Empty one of the two in .env.",
+        )
+        return None
+    name = "JUPYTER_PASSWORD_FILE" if file else "JUPYTER_PASSWORD"
+    password = _password_in(Path(file), reader, read_text) if file else given
+    if password is None or not (password or file):
+        return None
+    _judge_password(name, password, reader)
+    return password
+
+
+def _password_in(file: Path, reader: _Reader, read_text: Callable[[Path], str]) -> str | None:
+    try:
+        return read_text(file).removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        reader.complain(
+            f"JUPYTER_PASSWORD_FILE can't be read: {why}.",
+            "Let it name a text file, on the host, with the password in one line: JUPYTER_PASSWORD_FILE=./password.txt",
+        )
+        return None
+
+
+def _judge_password(name: str, password: str, reader: _Reader) -> None:
+    example = "JUPYTER_PASSWORD='four words of your choice'"
+    if password == PLACEHOLDER:
+        reader.complain(f"{name} is still the placeholder of env.example.", f"Choose a password in .env: {example}")
+    elif len(password) < PASSWORD_LENGTH_MIN:
+        reader.complain(
+            f"{name} has {len(password)} characters, fewer than {PASSWORD_LENGTH_MIN}.",
+            f"Choose a longer one in .env, between single quotes, since Compose rewrites $ without them: {example}",
+        )
+    elif len(password) > PASSWORD_LENGTH_MAX or not password.isprintable():
+        reader.complain(
+            f"{name} is longer than {PASSWORD_LENGTH_MAX} characters, or holds a line break or control character.",
+            f"Choose one that can be typed into a browser: {example}",
+        )
+
+
+def _server_names(reader: _Reader) -> tuple[ServerName, ...]:
+    names: list[ServerName] = []
+    for text in filter(None, (part.strip() for part in reader.text("SERVER_NAMES").split(","))):
+        if reason := reason_against(text):
+            shown = text if len(text) <= 80 else f"{text[:77]}..."
+            reader.complain(
+                f"SERVER_NAMES holds '{shown}', which {reason}.",
+                "Give bare names and addresses, with commas between them: SERVER_NAMES=lab.example.org,192.168.1.20",
+            )
+        else:
+            names.append(ServerName.parse(text))
+    return tuple(dict.fromkeys(names))
+
+
+def _bind_address(reader: _Reader) -> str:
+    text = reader.text("BIND_ADDRESS")
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        reader.complain(
+            f"BIND_ADDRESS is '{text}', which is not an IP address.",
+            "Listen everywhere with BIND_ADDRESS=0.0.0.0, or on this machine alone with BIND_ADDRESS=127.0.0.1",
+        )
+    return text
+
+
+def _port(reader: _Reader) -> int:
+    text = reader.text("PORT")
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+        return int(text)
+    reader.complain(f"PORT is '{text}', which is not a number from 1 to 65535.", "Use the usual one: PORT=8888")
+    return 0

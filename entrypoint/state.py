@@ -1,0 +1,85 @@
+"""What outlives the container in the state volume, besides the certificates: password hash, cookie secret, configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from entrypoint.names import ServerName
+from entrypoint.password import PasswordHash, is_hash, settle_password
+from entrypoint.places import Places
+from entrypoint.private_files import Owner, hand_over, read_private, set_aside, unwritable, write_private
+from entrypoint.server_config import merge, overruled, personal_config, server_config
+from entrypoint.settings import Settings
+
+Say = Callable[[str], None]
+COOKIE_SECRET_BYTES = 32
+
+
+def prepare_state(folder: Path, owner: Owner | None) -> None:
+    """Closes the state folder to everyone but the server's user, and hands over what an earlier user left."""
+    if owner is None:
+        return
+    try:
+        folder.chmod(0o700)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    hand_over(folder, owner)
+
+
+def keep_password(path: Path, password: str | None, say: Say) -> PasswordHash:
+    """The hash to serve with; `write_password_hash` keeps a new one."""
+    return settle_password(password, _read_sound(path, is_hash, say))
+
+
+def write_password_hash(path: Path, hashed: PasswordHash, owner: Owner | None) -> None:
+    if hashed.is_new:
+        write_private(path, hashed.text.encode(), owner)
+
+
+def replace_password_hash(places: Places, hashed: str) -> None:
+    """Puts another hash in place, with the owner that the state folder has."""
+    status = places.state.stat()
+    owner = Owner(status.st_uid, status.st_gid) if os.getuid() == 0 else None
+    write_private(places.password_hash, hashed.encode(), owner)
+
+
+def keep_cookie_secret(path: Path, owner: Owner | None, say: Say) -> None:
+    """Makes the secret that signs login cookies, where there is no sound one: an empty one would sign for anybody."""
+    pattern = re.compile(rf"[0-9a-f]{{{2 * COOKIE_SECRET_BYTES}}}")
+    if _read_sound(path, lambda text: bool(pattern.fullmatch(text)), say) is None:
+        write_private(path, secrets.token_hex(COOKIE_SECRET_BYTES).encode(), owner)
+
+
+def write_config(
+    places: Places, settings: Settings, hashed: str, owner: Owner | None, say: Say
+) -> None:
+    """Writes the server's configuration over the person's own, and says what it overrules."""
+    ours = server_config(places.tls.server, places.cookie_secret, hashed, places.repositories)
+    personal, unreadable = personal_config(places.home)
+    for line in unreadable:
+        say(line)
+    for name in overruled(personal, ours):
+        say(f"{name} in ~/.jupyter/jupyter_server_config.d is overruled: Workhorse and .env decide it.")
+    config = merge(personal, ours)
+    config["Workhorse"] = {"names": list(map(str, settings.server_names))}
+    if places.config.is_dir():
+        set_aside(places.config)
+    write_private(places.config, json.dumps(config, indent=2).encode(), owner)
+
+
+def _read_sound(path: Path, is_sound: Callable[[str], bool], say: Say) -> str | None:
+    """A file's text if it is what it should be; else it is set aside, and that is said."""
+    try:
+        content = read_private(path)
+        text = None if content is None else content.decode("ascii").strip()
+        if text is None or is_sound(text):
+            return text
+    except (OSError, UnicodeDecodeError):
+        pass
+    say(f"{path} can't be used; it is kept as {set_aside(path)} and made anew.")
+    return None
