@@ -63,7 +63,7 @@ def status(places: Places) -> int:
 
 
 def reset_password(places: Places) -> int:
-    from entrypoint.password import hash_password, generate_password
+    from entrypoint.password import generate_password, hash_password
     from entrypoint.settings import from_environ
     from entrypoint.state import replace_password_hash
 

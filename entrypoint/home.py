@@ -60,11 +60,15 @@ def prepare_venv(home: Path, identity: Identity, environ: Mapping[str, str]) -> 
         capture_output=True,
         text=True,
         check=False,
-        **_as_user(identity),
+        user=identity.user.uid if identity.may_switch else None,
+        group=identity.user.gid if identity.may_switch else None,
+        extra_groups=[] if identity.may_switch else None,
     )
     if result.returncode == 0:
         return None
-    return f"{venv} can't be made, so pip can't install: {result.stderr.strip().splitlines()[-1:]}"
+    return (
+        f"{venv} can't be made, so pip can't install: {(result.stderr.strip() or 'no reason given').splitlines()[-1]}"
+    )
 
 
 # Runs in the default kernel's Python. Pip itself is the environment's own; the two lines call it, since a script's
@@ -88,9 +92,3 @@ def _serves(venv: Path, python: Path) -> bool:
     except OSError:
         return False
     return f"executable = {python.resolve()}\n" in made_for and (venv / "bin" / "pip").exists()
-
-
-def _as_user(identity: Identity) -> dict[str, object]:
-    if not identity.may_switch:
-        return {}
-    return {"user": identity.user.uid, "group": identity.user.gid, "extra_groups": []}

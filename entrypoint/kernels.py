@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from glob import escape, glob
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
@@ -22,7 +24,7 @@ from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
 ACTIVATE = 'for f in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do . "$f"; done; exec "$@"'
 
 
-class EnvironmentKernelSpecs(KernelSpecManager):  # type: ignore[misc]
+class EnvironmentKernelSpecs(KernelSpecManager):
     """Kernel specs of conda environments and virtual environments, besides those that a person registered."""
 
     ensure_native_kernel = False
@@ -38,7 +40,7 @@ class EnvironmentKernelSpecs(KernelSpecManager):  # type: ignore[misc]
     )
     seconds_to_keep = Float(3, config=True, help="How long a list of kernels is served before it is made again.")
 
-    _specs: dict[str, KernelSpec] = {}
+    _specs: Mapping[str, KernelSpec] = MappingProxyType({})
     _fresh_until = 0.0
 
     def _kernel_dirs_default(self) -> list[str]:
@@ -62,7 +64,7 @@ class EnvironmentKernelSpecs(KernelSpecManager):  # type: ignore[misc]
                 self.log.warning("The kernel '%s' in %s is left out: %s", name, folder, error)
         return specs
 
-    def _environment_specs(self) -> dict[str, KernelSpec]:
+    def _environment_specs(self) -> Mapping[str, KernelSpec]:
         if time.monotonic() > self._fresh_until:
             self._specs = dict(self._read_specs())
             self._fresh_until = time.monotonic() + self.seconds_to_keep
@@ -84,10 +86,8 @@ class EnvironmentKernelSpecs(KernelSpecManager):  # type: ignore[misc]
 
     def _prefixes(self) -> list[Path]:
         found = [path for pattern in self.patterns for path in sorted(glob(os.path.expanduser(pattern)))]
-        try:
+        with contextlib.suppress(OSError):
             found += Path(self.registry).expanduser().read_text().splitlines()
-        except OSError:
-            pass
         return list(dict.fromkeys([DEFAULT_ENVIRONMENT, *map(Path, filter(None, found))]))
 
 
@@ -123,7 +123,7 @@ def _variables(prefix: Path, folders: list[Path]) -> dict[str, str]:
     return {"PATH": path, "VIRTUAL_ENV": str(prefix)}
 
 
-class NamedKernels(AsyncMappingKernelManager):  # type: ignore[misc]
+class NamedKernels(AsyncMappingKernelManager):
     """Jupyter's kernels, whose failures name the kernel and its environment."""
 
     def _handle_kernel_died(self, kernel_id: str) -> None:

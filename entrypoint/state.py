@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from entrypoint.names import ServerName
 from entrypoint.password import PasswordHash, is_hash, settle_password
 from entrypoint.places import Places
 from entrypoint.private_files import Owner, hand_over, read_private, set_aside, unwritable, write_private
@@ -55,9 +54,7 @@ def keep_cookie_secret(path: Path, owner: Owner | None, say: Say) -> None:
         write_private(path, secrets.token_hex(COOKIE_SECRET_BYTES).encode(), owner)
 
 
-def write_config(
-    places: Places, settings: Settings, hashed: str, owner: Owner | None, say: Say
-) -> None:
+def write_config(places: Places, settings: Settings, hashed: str, owner: Owner | None, say: Say) -> None:
     """Writes the server's configuration over the person's own, and says what it overrules."""
     ours = server_config(places.tls.server, places.cookie_secret, hashed, places.repositories)
     personal, unreadable = personal_config(places.home)

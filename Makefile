@@ -1,0 +1,57 @@
+# On the machine that serves: up, down, logs. For development: test, lint, bench, base, lock.
+.DEFAULT_GOAL := help
+.PHONY: help up down logs test test-unit lint bench base lock engine browser
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: engine ## start Workhorse, wait until it answers, and say where
+	host/up
+
+down: ## stop Workhorse; notebooks, settings and packages are kept
+	docker compose down
+
+logs: ## follow what Workhorse says
+	docker compose logs --follow --no-log-prefix
+
+engine:
+	@host/engine
+
+base: engine ## build the stand-in base image, for machines that reach no registry
+	base/build
+
+test: engine browser $(VENV)/ready ## build the image and run every test
+	host/image
+	$(PYTHON) -m pytest tests
+
+test-unit: $(VENV)/ready ## run the tests that need no Docker
+	$(PYTHON) -m pytest tests/unit
+
+lint: $(VENV)/ready ## check types, style, Dockerfile and shell scripts
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/hadolint Dockerfile base/Dockerfile
+	$(VENV)/bin/shellcheck host/engine host/up host/image host/browser image/with-ca image/workhorse image/profile.sh .ci/run
+
+bench: engine $(VENV)/ready ## measure beside a plain JupyterLab, in one run
+	host/image
+	$(PYTHON) -m bench
+
+browser:
+	@host/browser
+
+lock: $(VENV)/ready ## write the lock files anew from requirements*.in
+	$(VENV)/bin/uv pip compile --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header --no-annotate --upgrade \
+	    --no-emit-package rfc3987-syntax --no-emit-package lark requirements.in -o requirements.lock
+	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header --no-annotate --upgrade requirements-dev.in -o requirements-dev.lock
+
+$(VENV)/ready: requirements-dev.lock
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
