@@ -38,7 +38,7 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     keep_cookie_secret(places.cookie_secret, identity.owner, say)
     write_config(places, settings, password.text, identity.owner, say)
 
-    environment = server_environment(environ, places, trust_company(places.company_authority, places.run / "ca.pem"))
+    environment = server_environment(environ, places, trust_company(places.company_authority, places.run))
     warnings = (
         prepare_home(places.home, identity),
         prepare_venv(places.home, identity, environment),

@@ -17,17 +17,27 @@ VARIABLES = (
 )
 
 
-def trust_company(secret: Path, bundle: Path) -> dict[str, str]:
-    """Writes one bundle of the public authorities and the company's; the variables that name it, if there is one.
+def trust_company(secret: Path, folder: Path) -> dict[str, str]:
+    """Writes one bundle of the public authorities and the company's, and a shell script that sets the variables.
 
     Args:
         secret: The file that CA_FILE names, empty where none is set.
-        bundle: Where the bundle is written, readable by everyone, since authorities are no secret.
+        folder: Where both are written, readable by everyone, since authorities are no secret.
+
+    Returns:
+        The variables that name the bundle; none without a company's authority.
     """
     company = secret.read_bytes() if secret.exists() else b""
     if not company.strip():
         return {}
-    bundle.unlink(missing_ok=True)
-    bundle.write_bytes(PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
-    bundle.chmod(0o644)
-    return dict.fromkeys(VARIABLES, str(bundle))
+    bundle = folder / "ca.pem"
+    variables = dict.fromkeys(VARIABLES, str(bundle))
+    _write(bundle, PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
+    _write(folder / "trust.sh", "".join(f"export {name}={value}\n" for name, value in variables.items()).encode())
+    return variables
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o644)

@@ -1,0 +1,110 @@
+"""A browser's view of the server without a browser: verified TLS, a login by the form, a kernel's websocket."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import websocket
+
+SECONDS = 30
+
+
+class Client:
+    """One logged-in device."""
+
+    def __init__(self, url: str, authority: Path) -> None:
+        self.url = url
+        self.authority = authority
+        self.session = requests.Session()
+        self.session.verify = str(authority)
+        self.session.trust_env = False
+
+    def close(self) -> None:
+        self.session.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def login(self, password: str) -> requests.Response:
+        """Sends the login form; 302 leads on to the notebooks, 401 shows the form again."""
+        self.session.get(f"{self.url}/login", timeout=SECONDS)
+        data = {"password": password, "_xsrf": self.session.cookies["_xsrf"]}
+        return self.session.post(f"{self.url}/login", data=data, allow_redirects=False, timeout=SECONDS)
+
+    def is_logged_in(self) -> bool:
+        return self.session.get(f"{self.url}/api/status", timeout=SECONDS).status_code == 200
+
+    def api(self, method: str, path: str, /, **body: Any) -> Any:
+        headers = {"X-XSRFToken": self.session.cookies.get("_xsrf", "")}
+        response = self.session.request(
+            method, f"{self.url}/api/{path}", json=body or None, headers=headers, timeout=SECONDS
+        )
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    def kernel_names(self) -> dict[str, str]:
+        """Every kernel on offer: its name and what the launcher shows."""
+        specs = self.api("GET", "kernelspecs")["kernelspecs"]
+        return {name: spec["spec"]["display_name"] for name, spec in specs.items()}
+
+    def start_kernel(self, name: str = "python3", path: str = "") -> Kernel:
+        return Kernel(self, self.api("POST", "kernels", name=name, path=path)["id"])
+
+    def run(self, code: str, name: str = "python3") -> str:
+        """What code prints in a kernel of its own."""
+        kernel = self.start_kernel(name)
+        try:
+            return kernel.run(code)
+        finally:
+            kernel.shut_down()
+
+
+class Kernel:
+    """A running kernel and the websocket to it."""
+
+    def __init__(self, client: Client, kernel_id: str) -> None:
+        self.client, self.id = client, kernel_id
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.session.cookies)
+        self.socket = websocket.create_connection(
+            f"wss://{urlsplit(client.url).netloc}/api/kernels/{kernel_id}/channels",
+            sslopt={"ca_certs": str(client.authority), "cert_reqs": ssl.CERT_REQUIRED},
+            cookie=cookies,
+            timeout=SECONDS,
+        )
+
+    def send(self, code: str) -> str:
+        """Asks the kernel to run code; returns the id of the request."""
+        header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "version": "5.4"}
+        header |= {"session": self.id, "date": ""}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": []}
+        message["content"] = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        self.socket.send(json.dumps(message))
+        return str(header["msg_id"])
+
+    def run(self, code: str, seconds: float = 120) -> str:
+        """The text that code prints and, if it fails, its traceback."""
+        request, texts, deadline = self.send(code), list[str](), time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            message = json.loads(self.socket.recv())
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            content = message["content"]
+            texts += [content["text"]] if message["msg_type"] == "stream" else []
+            texts += content["traceback"] if message["msg_type"] == "error" else []
+            if message["msg_type"] == "status" and content["execution_state"] == "idle":
+                return "".join(texts)
+        raise TimeoutError(f"the kernel ran for more than {seconds} s")
+
+    def shut_down(self) -> None:
+        self.socket.close()
+        self.client.api("DELETE", f"kernels/{self.id}")

@@ -1,0 +1,48 @@
+"""Fixtures that every kind of test shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.clients import Client
+from tests.stacks import Stack, new_stack, prepared, running
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack that the tests of one file share; they leave it running and undamaged."""
+    names = "lab.example.org,192.168.77.7"
+    with running(new_stack(tmp_path_factory.mktemp("stack"), JUPYTER_PASSWORD=PASSWORD, SERVER_NAMES=names)) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def authority(stack: Stack) -> Path:
+    return stack.authority()
+
+
+@pytest.fixture
+def client(stack: Stack, authority: Path) -> Iterator[Client]:
+    """A device that is logged in to the shared stack."""
+    with Client(stack.url, authority) as client:
+        assert client.login(PASSWORD).status_code == 302
+        yield client
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+    """Makes stacks for one test alone, not yet started: `own_stack(JUPYTER_PASSWORD='...')`."""
+    with ExitStack() as stacks:
+
+        def make(**settings: str) -> Stack:
+            folder = tmp_path / f"stack-{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            return stacks.enter_context(prepared(new_stack(folder, **settings)))
+
+        yield make

@@ -1,0 +1,164 @@
+"""Real stacks for tests: the Compose file of the repository, in a folder and with volumes of their own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import docker
+from docker.models.containers import Container
+from dotenv import set_key
+from pytest_docker.plugin import get_docker_services
+
+REPOSITORY = Path(__file__).parents[1]
+READY_SECONDS = 60
+MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+T = TypeVar("T")
+
+
+def poll(question: Callable[[], T | None], seconds: float = READY_SECONDS, wanted: str = "an answer") -> T:
+    """Asks until there is something to return; fails loudly after the deadline."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (answer := question()) or answer == 0:
+            return answer
+        time.sleep(0.05)
+    raise TimeoutError(f"waited {seconds} s for {wanted}")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One Compose project in a temporary folder, as a person would have it after cloning."""
+
+    folder: Path
+    project: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    @property
+    def repositories(self) -> Path:
+        return self.folder / "repositories"
+
+    @property
+    def compose_command(self) -> list[str]:
+        return ["docker", "compose", "--project-directory", str(self.folder), *self._files, "-p", self.project]
+
+    @property
+    def _files(self) -> list[str]:
+        override = self.folder / "docker-compose.override.yml"
+        files = [REPOSITORY / "docker-compose.yml", *([override] if override.exists() else [])]
+        return [word for file in files for word in ("-f", str(file))]
+
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs one `docker compose` command; its environment holds nothing of ours, as on a person's machine."""
+        own = {"JUPYTER_PASSWORD", "SERVER_NAMES", "BIND_ADDRESS", "PORT", "REPOSITORIES", "CA_FILE", "BASE_IMAGE"}
+        environment = {name: value for name, value in os.environ.items() if name not in own}
+        result = subprocess.run(
+            [*self.compose_command, *arguments], capture_output=True, text=True, check=False, env=environment
+        )
+        if check and result.returncode:
+            raise AssertionError(f"docker compose {' '.join(arguments)}: {result.stdout}{result.stderr}{self.log()}")
+        return result
+
+    def set(self, **settings: str) -> None:
+        """Writes settings into the .env file as python-dotenv does it: between single quotes."""
+        for name, value in settings.items():
+            set_key(self.folder / ".env", name, value, quote_mode="always")
+
+    def up(self) -> None:
+        self.compose("up", "-d", "--no-build", "--wait", "--wait-timeout", str(READY_SECONDS))
+
+    def log(self) -> str:
+        return self.compose("logs", "--no-log-prefix", "--no-color", check=False).stdout
+
+    def workhorse(self, *arguments: str, check: bool = True) -> str:
+        return self.compose("exec", "-T", "workhorse", "workhorse", *arguments, check=check).stdout
+
+    def shell(self, script: str, user: str = "1000", check: bool = True) -> str:
+        """Runs a script in a login shell inside the container, as Jupyter's terminals do."""
+        return self.compose("exec", "-T", "-u", user, "workhorse", "bash", "-lc", script, check=check).stdout
+
+    @property
+    def container(self) -> Container:
+        name = self.compose("ps", "-aq", "workhorse").stdout.strip()
+        client = docker.from_env()
+        try:
+            return client.containers.get(name)
+        finally:
+            client.close()
+
+    def authority(self) -> Path:
+        """The private authority's certificate, as a person fetches it to trust it."""
+        path = self.folder / "workhorse-ca.pem"
+        path.write_text(self.workhorse("ca"))
+        return path
+
+    def generated_password(self) -> str:
+        line = next(line for line in self.log().splitlines() if "made up now" in line)
+        return line.split()[1]
+
+    def in_state_volume(self, script: str, *options: str) -> str:
+        """Runs a shell script as root over the state volume, while the server is stopped."""
+        volume = f"{self.project}_state:/state"
+        command = ["docker", "run", "--rm", "--entrypoint", "bash", "-v", volume, *options, "workhorse", "-euc", script]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def new_stack(folder: Path, **settings: str) -> Stack:
+    """Lays out a project folder with an empty notebooks' folder that belongs to user 1000."""
+    stack = Stack(folder, f"workhorse-test-{secrets.token_hex(4)}", free_port())
+    (folder / "image").mkdir()
+    shutil.copy(REPOSITORY / "image" / "empty", folder / "image")
+    stack.repositories.mkdir()
+    if os.getuid() == 0:
+        os.chown(stack.repositories, 1000, 1000)
+    (folder / ".env").touch()
+    if MACHINE_AUTHORITIES.exists():
+        # On a machine whose network inspects TLS, the tests that install packages need its authority.
+        stack.set(CA_FILE=str(MACHINE_AUTHORITIES))
+    stack.set(BIND_ADDRESS="127.0.0.1", PORT=str(stack.port), **settings)
+    return stack
+
+
+@contextmanager
+def running(stack: Stack) -> Iterator[Stack]:
+    """Keeps a stack's containers and volumes for the time of a test."""
+    command = f'docker compose --project-directory "{stack.folder}"'
+    files = [REPOSITORY / "docker-compose.yml"]
+    with get_docker_services(command, files, stack.project, None, ["down -v -t 1"]):
+        stack.up()
+        yield stack
+
+
+@contextmanager
+def prepared(stack: Stack) -> Iterator[Stack]:
+    """The same, for stacks that a test starts itself or that must not start."""
+    try:
+        yield stack
+    finally:
+        stack.compose("down", "-v", "-t", "1", check=False)
+
+
+def start_container(settings: Mapping[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    """Runs the image alone, for input that Compose would refuse before the container sees it."""
+    variables = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
+    command = ["docker", "run", "--rm", "--read-only", "--tmpfs", "/run/workhorse:mode=1777", *variables, *options]
+    return subprocess.run([*command, "workhorse"], capture_output=True, text=True, check=False, timeout=60)
