@@ -85,11 +85,12 @@ def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | No
     """Why the server can't save into a folder, with the command that mends it; None if it can."""
     if can_write(folder, user):
         return None
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return f"The notebooks' folder {host_folder} is mounted read-only: nothing can be saved.\n  Mount it writable."
     status = folder.stat()
-    owner = f"user {status.st_uid}, group {status.st_gid}, mode {status.st_mode & 0o7777:04o}"
     return (
-        f"The notebooks' folder can't be written to: on the host, {host_folder} belongs to {owner}, "
-        f"and the server runs as user {user.uid}.\n"
+        f"Nothing can be saved: on the host, {host_folder} belongs to user {status.st_uid}, group {status.st_gid} "
+        f"(mode {status.st_mode & 0o7777:04o}), and the server runs as user {user.uid}.\n"
         f"  On the host: sudo chown -R {user.uid}:{user.gid} '{host_folder}' && docker compose restart"
     )
 

@@ -81,6 +81,7 @@ def _reason_against_dns_name(text: str) -> str | None:
         name = _ascii(text)
     except UnicodeError:
         return "is not a valid DNS name"
-    if not all(LABEL.fullmatch(label) for label in name.split(".")):
+    is_number = LOOKS_LIKE_AN_ADDRESS.fullmatch(name)  # from digits that are not ASCII
+    if is_number or not all(LABEL.fullmatch(label) for label in name.split(".")):
         return "is not a valid DNS name (letters, digits and hyphens between dots)"
     return None

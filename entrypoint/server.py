@@ -21,13 +21,14 @@ def main(config_file: Path) -> None:
     config = json.loads(config_file.read_text())
     app = LabApp.initialize_server(argv=[], config=Config(with_quiet_start(config)))
     tell_unknown_names(app, tuple(config["Workhorse"]["names"]))
-    # Jupyter's own lines about its start name addresses that nobody outside the container can open.
-    app.io_loop.add_callback(app.log.setLevel, logging.INFO)
+    app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     app.start()
 
 
 def with_quiet_start(config: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {**config, "ServerApp": {"log_level": logging.WARNING, **config["ServerApp"]}}
+    """Without Jupyter's own lines about its start, which name addresses that nobody outside the container can open."""
+    quiet = {"log_level": logging.WARNING}
+    return {**config, "Application": quiet, "ServerApp": {**config["ServerApp"], **quiet}}
 
 
 def tell_unknown_names(app: Any, names: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from entrypoint.names import ServerName, reason_against
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
 PLACEHOLDER = "change-me"
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # the host's firewall and the password are the door
 
 
 def setting(meaning: str, default: str = "") -> Any:
@@ -32,7 +33,7 @@ class Settings:
     jupyter_password: str | None = secret("The password to log in with; empty: one is made up and shown in the log")
     jupyter_password_file: str = setting("A file that holds the password, instead of the line above")
     server_names: tuple[ServerName, ...] = setting("The names and IP addresses you open it by, comma-separated")
-    bind_address: str = setting("The host's address to listen on; 127.0.0.1: through an ssh tunnel only", "0.0.0.0")
+    bind_address: str = setting("The host's address to listen on; 127.0.0.1: through an ssh tunnel only", EVERYWHERE)
     port: int = setting("The host's port", "8888")
     repositories: str = setting("The host's folder with your notebooks", "./repositories")
     ca_file: str = setting("Your company's certificate authority (PEM), if its network needs one")

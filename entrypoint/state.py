@@ -1,4 +1,4 @@
-"""What outlives the container in the state volume, besides the certificates: password hash, cookie secret, configuration."""
+"""What the state volume keeps besides the certificates: password hash, cookie secret, configuration."""
 
 from __future__ import annotations
 

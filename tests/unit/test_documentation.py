@@ -1,0 +1,55 @@
+"""Settings, env.example and README say the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from entrypoint.settings import Settings
+
+REPOSITORY = Path(__file__).parents[2]
+NAMES = [field.name.upper() for field in fields(Settings)]
+DEFAULTS = {field.name.upper(): field.metadata["default"] for field in fields(Settings)}
+
+
+def test_env_example_holds_every_setting_in_order_with_a_comment() -> None:
+    lines = (REPOSITORY / "env.example").read_text().splitlines()
+    settings = [
+        (number, line.lstrip("#").split("=")[0]) for number, line in enumerate(lines) if re.match("#?[A-Z_]+=", line)
+    ]
+    assert [name for _, name in settings] == NAMES
+    for number, _ in settings:
+        assert lines[number - 1].startswith("# ")
+
+
+def test_env_example_shows_the_defaults() -> None:
+    values = dotenv_values(REPOSITORY / "env.example")
+    assert values == {name: default for name, default in DEFAULTS.items() if name != "BASE_IMAGE"}
+
+
+def test_env_example_keeps_the_password_between_single_quotes() -> None:
+    assert "\nJUPYTER_PASSWORD=''\n" in (REPOSITORY / "env.example").read_text()
+
+
+def test_the_readme_s_table_holds_every_setting_in_order() -> None:
+    table = re.findall(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)?", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    assert [name for name, _ in table] == NAMES
+    assert {name: default for name, default in table if name != "BASE_IMAGE"} == {
+        name: default for name, default in DEFAULTS.items() if name != "BASE_IMAGE"
+    }
+
+
+def test_the_readme_is_short_and_starts_quickly() -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    prose = re.sub(r"```.*?```|!\[.*?\]\(.*?\)", "", text, flags=re.DOTALL)
+    assert len(prose.split()) < 600
+    assert any("docker compose up -d" in line for line in text.splitlines()[:12])
+
+
+def test_compose_passes_on_or_interpolates_every_setting() -> None:
+    compose = (REPOSITORY / "docker-compose.yml").read_text()
+    for name in NAMES:
+        assert name in compose, name

@@ -1,0 +1,123 @@
+"""Settings: what is accepted, and what a person reads when something is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entrypoint.errors import WorkhorseError
+from entrypoint.names import ServerName, reason_against
+from entrypoint.settings import Settings, from_environ
+
+SECRET = "pa$$word #'\" \\ % ü 🐴"
+
+
+def refused(**environ: str) -> str:
+    with pytest.raises(WorkhorseError) as error:
+        from_environ(environ)
+    return str(error.value)
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = from_environ({})
+    assert settings.jupyter_password is None
+    assert (settings.bind_address, settings.port, settings.server_names) == ("0.0.0.0", 8888, ())  # noqa: S104
+
+
+def test_an_empty_setting_counts_as_unset() -> None:
+    names = ("JUPYTER_PASSWORD", "JUPYTER_PASSWORD_FILE", "SERVER_NAMES", "BIND_ADDRESS", "PORT", "REPOSITORIES")
+    assert from_environ(dict.fromkeys(names, "")) == from_environ({})
+
+
+def test_a_password_is_taken_as_it_stands_and_never_shown() -> None:
+    settings = from_environ({"JUPYTER_PASSWORD": SECRET})
+    assert settings.jupyter_password == SECRET
+    assert SECRET not in repr(settings)
+
+
+def test_a_password_file_loses_its_line_break_alone(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text(f" {SECRET} \n")
+    assert from_environ({"JUPYTER_PASSWORD_FILE": str(file)}).jupyter_password == f" {SECRET} "
+
+
+def test_names_are_kept_in_their_canonical_form_once() -> None:
+    settings = from_environ({"SERVER_NAMES": "Lab.Example.org., lab.example.org,bücher.example, [FD00::1] ,10.0.0.7"})
+    texts = [name.text for name in settings.server_names]
+    assert texts == ["lab.example.org", "xn--bcher-kva.example", "fd00::1", "10.0.0.7"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("PORT", "abc", "not a number from 1 to 65535"),
+        ("PORT", "0", "not a number from 1 to 65535"),
+        ("PORT", "70000", "not a number from 1 to 65535"),
+        ("PORT", "8888-8890", "not a number from 1 to 65535"),
+        ("PORT", "٨٨٨٨", "not a number from 1 to 65535"),
+        ("BIND_ADDRESS", "localhost", "not an IP address"),
+        ("BIND_ADDRESS", "127.0.0.256", "not an IP address"),
+        ("SERVER_NAMES", "my lab.example.org", "holds a space"),
+        ("SERVER_NAMES", "*.example.org", "is a wildcard"),
+        ("SERVER_NAMES", f"{'a' * 60}." * 5 + "org", "more than DNS allows"),
+        ("SERVER_NAMES", "a" * 64, "is not a valid DNS name"),
+        ("SERVER_NAMES", "192.168.1.300", "is not a valid IP address"),
+        ("SERVER_NAMES", "192.168.1", "is not a valid IP address"),
+        ("SERVER_NAMES", "fd00::zz", "is not a valid IP address"),
+        ("SERVER_NAMES", "0.0.0.0", "stands for every address"),  # noqa: S104
+        ("SERVER_NAMES", "https://lab.example.org", "with its scheme"),
+        ("SERVER_NAMES", "lab.example.org:8888", "ends with a port"),
+        ("SERVER_NAMES", "lab_1.example.org", "is not a valid DNS name"),
+        ("SERVER_NAMES", "-lab.example.org", "is not a valid DNS name"),
+        ("SERVER_NAMES", "lab..example.org", "is not a valid DNS name"),
+        ("JUPYTER_PASSWORD", "short", "has 5 characters, fewer than 8"),
+        ("JUPYTER_PASSWORD", "change-me", "still the placeholder"),
+        ("JUPYTER_PASSWORD", "two\nlines in it", "holds a line break"),
+        ("JUPYTER_PASSWORD", "x" * 1025, "longer than 1024"),
+        ("JUPYTER_PASSWORD_FILE", "/nowhere/password", "No such file"),
+        ("JUPYTER_PASSWORD_FILE", "/", "Is a directory"),
+        ("JUPYTER_PASSWORD_FILE", "/dev/null", "has 0 characters, fewer than 8"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_remedy(name: str, value: str, reason: str) -> None:
+    first, remedy = refused(**{name: value}).splitlines()
+    assert first.startswith(name)
+    assert reason in first
+    assert remedy.startswith("  ")
+    assert name in remedy or "JUPYTER_PASSWORD" in remedy
+    assert "PASSWORD" not in name or len(value) < 5 or name.endswith("FILE") or value not in first + remedy
+
+
+def test_a_password_and_a_file_at_once_are_refused(tmp_path: Path) -> None:
+    text = refused(JUPYTER_PASSWORD=SECRET, JUPYTER_PASSWORD_FILE=str(tmp_path / "file"))
+    assert "both set" in text
+    assert SECRET not in text
+
+
+def test_all_problems_are_reported_at_once_in_order() -> None:
+    text = refused(PORT="x", BIND_ADDRESS="y", SERVER_NAMES="a b,*.c", JUPYTER_PASSWORD="short")
+    firsts = [line for line in text.splitlines() if not line.startswith(" ")]
+    assert len(firsts) == 5
+    assert firsts == sorted(firsts)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_either_a_name_or_has_a_reason(text: str) -> None:
+    if reason_against(text) is None:
+        name = ServerName.parse(text)
+        assert name.text.isascii()
+        assert reason_against(name.text) is None
+        assert ServerName.parse(name.text) == name
+
+
+@given(st.dictionaries(st.sampled_from(["PORT", "BIND_ADDRESS", "SERVER_NAMES", "JUPYTER_PASSWORD"]), st.text()))
+def test_any_environment_is_either_read_or_refused(environ: dict[str, str]) -> None:
+    try:
+        settings = from_environ(environ)
+    except WorkhorseError as error:
+        assert error.problems
+    else:
+        assert isinstance(settings, Settings)
