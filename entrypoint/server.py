@@ -20,6 +20,7 @@ UNKNOWN_NAMES_MAX = 8
 def main(config_file: Path) -> None:
     config = json.loads(config_file.read_text())
     app = LabApp.initialize_server(argv=[], config=Config(with_quiet_start(config)))
+    app.log.addFilter(lambda record: "non-installed server" not in record.getMessage())
     tell_unknown_names(app, tuple(config["Workhorse"]["names"]))
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     app.start()

@@ -79,7 +79,8 @@ def from_environ(environ: Mapping[str, str], read_text: Callable[[Path], str] = 
 
 
 def _password(reader: _Reader, read_text: Callable[[Path], str]) -> str | None:
-    given, file = reader.environ.get("JUPYTER_PASSWORD", ""), reader.text("JUPYTER_PASSWORD_FILE")
+    # Jupyter's login form drops spaces at both ends of what is typed.
+    given, file = reader.environ.get("JUPYTER_PASSWORD", "").strip(), reader.text("JUPYTER_PASSWORD_FILE")
     if given and file:
         reader.complain(
             "JUPYTER_PASSWORD and JUPYTER_PASSWORD_FILE are both set, and only one can hold the password.",
@@ -96,7 +97,7 @@ def _password(reader: _Reader, read_text: Callable[[Path], str]) -> str | None:
 
 def _password_in(file: Path, reader: _Reader, read_text: Callable[[Path], str]) -> str | None:
     try:
-        return read_text(file).removesuffix("\n").removesuffix("\r")
+        return read_text(file).strip()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         reader.complain(

@@ -80,14 +80,20 @@ class Stack:
 
     def set(self, **settings: str) -> None:
         """Writes settings into the .env file as python-dotenv does it: between single quotes."""
+        file = self.folder / ".env"
         for name, value in settings.items():
-            set_key(self.folder / ".env", name, value, quote_mode="always")
+            set_key(file, name, value, quote_mode="always")
+            # python-dotenv doubles a backslash; a person doesn't, and Compose takes each as it stands.
+            file.write_text(file.read_text().replace("\\\\", "\\"))
 
     def up(self) -> None:
         self.compose("up", "-d", "--no-build", "--wait", "--wait-timeout", str(READY_SECONDS))
 
     def log(self) -> str:
-        return self.compose("logs", "--no-log-prefix", "--no-color", check=False).stdout
+        """Everything that the container has said so far; empty where there is none."""
+        name = self.compose("ps", "-aq", "workhorse", check=False).stdout.strip()
+        result = subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=False)
+        return result.stdout + result.stderr if name else ""
 
     def workhorse(self, *arguments: str, check: bool = True) -> str:
         return self.compose("exec", "-T", "workhorse", "workhorse", *arguments, check=check).stdout

@@ -38,10 +38,10 @@ def test_a_password_is_taken_as_it_stands_and_never_shown() -> None:
     assert SECRET not in repr(settings)
 
 
-def test_a_password_file_loses_its_line_break_alone(tmp_path: Path) -> None:
+def test_a_password_file_loses_its_line_break(tmp_path: Path) -> None:
     file = tmp_path / "password"
-    file.write_text(f" {SECRET} \n")
-    assert from_environ({"JUPYTER_PASSWORD_FILE": str(file)}).jupyter_password == f" {SECRET} "
+    file.write_text(f"{SECRET}\r\n")
+    assert from_environ({"JUPYTER_PASSWORD_FILE": str(file)}).jupyter_password == SECRET
 
 
 def test_names_are_kept_in_their_canonical_form_once() -> None:

@@ -1,0 +1,134 @@
+"""Bad input: one clear error that names the setting and the line that mends it, exit status 1, nothing lost."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.stacks import Stack, poll, start_container
+
+MakeStack = Callable[..., Stack]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("PORT", "abc"),
+        ("PORT", "70000"),
+        ("BIND_ADDRESS", "localhost"),
+        ("SERVER_NAMES", "my lab"),
+        ("SERVER_NAMES", "*.example.org"),
+        ("SERVER_NAMES", "a" * 300),
+        ("SERVER_NAMES", "192.168.1.300"),
+        ("JUPYTER_PASSWORD", "short"),
+        ("JUPYTER_PASSWORD", "change-me"),
+        ("JUPYTER_PASSWORD_FILE", "/nowhere"),
+        ("JUPYTER_PASSWORD_FILE", "/dev/null"),
+    ],
+)
+def test_a_malformed_setting_ends_the_start(setting: str, value: str) -> None:
+    result = start_container({setting: value})
+    assert result.returncode == 1
+    assert result.stdout == ""
+    first, remedy = result.stderr.splitlines()
+    assert first.startswith(setting)
+    assert setting.removesuffix("_FILE") in remedy
+
+
+def test_all_problems_are_told_at_once() -> None:
+    result = start_container({"PORT": "x", "SERVER_NAMES": "a b", "JUPYTER_PASSWORD": "y", "BIND_ADDRESS": "z"})
+    firsts = [line.split()[0] for line in result.stderr.splitlines() if not line.startswith(" ")]
+    assert firsts == ["BIND_ADDRESS", "JUPYTER_PASSWORD", "PORT", "SERVER_NAMES"]
+
+
+def test_compose_shows_the_error_in_its_log(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD="short")
+    stack.compose("up", "-d", "--no-build")
+    log = poll(lambda: stack.log() or None, 20, "the error")
+    assert log.startswith("JUPYTER_PASSWORD has 5 characters, fewer than 8.\n")
+    stack.set(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+
+
+def test_a_password_and_a_file_are_not_both_taken(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, JUPYTER_PASSWORD_FILE="./password.txt")
+    (stack.folder / "password.txt").write_text("another horse battery")
+    stack.compose("up", "-d", "--no-build")
+    assert "are both set" in poll(lambda: stack.log() or None, 20, "the error")
+    assert PASSWORD not in stack.log()
+
+
+def test_a_missing_folder_is_not_made_by_root(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, REPOSITORIES="./no-such-folder")
+    result = stack.compose("up", "-d", "--no-build", check=False)
+    assert result.returncode != 0
+    assert "no-such-folder" in result.stderr
+    assert not (stack.folder / "no-such-folder").exists()
+
+
+def run_on_state(mount: str) -> subprocess.CompletedProcess[str]:
+    return start_container({"JUPYTER_PASSWORD": PASSWORD}, "--mount", mount)
+
+
+def test_a_read_only_state_volume_ends_the_start(tmp_path: Path) -> None:
+    result = run_on_state(f"type=bind,src={tmp_path},dst=/var/lib/workhorse,readonly")
+    assert result.returncode == 1
+    first, remedy = result.stderr.splitlines()
+    assert first.startswith("/var/lib/workhorse")
+    assert "Read-only file system" in first
+    assert "without read-only" in remedy
+
+
+def test_a_full_state_volume_ends_the_start_and_loses_nothing() -> None:
+    # 64 kB are 16 pages: some of the files find room, and the next does not.
+    script = "head -c 45000 /dev/zero >/var/lib/workhorse/filler; exec /opt/server/bin/python -I -m entrypoint"
+    command = ["docker", "run", "--rm", "--tmpfs", "/var/lib/workhorse:size=64k", "-e", f"JUPYTER_PASSWORD={PASSWORD}"]
+    result = subprocess.run(
+        [*command, "--entrypoint", "bash", "workhorse", "-c", script + " || { status=$?; ls -A /var/lib/workhorse/tls; exit $status; }"
+         ], capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 1, result.stdout
+    first, remedy = result.stderr.splitlines()
+    assert "No space left on device" in first
+    assert "docker system df" in remedy
+
+
+DAMAGE = {
+    "truncated": 'head -c 20 "$f" >/tmp/x; cat /tmp/x >"$f"',
+    "empty": ': >"$f"',
+    "garbage": 'head -c 2000 /dev/urandom >"$f"',
+    "open to all": 'chmod 666 "$f"',
+    "closed to all": 'chmod 000 "$f"; chown 4242:4242 "$f"',
+    "a directory": 'rm "$f"; mkdir "$f"; touch "$f/x"',
+    "a dangling link": 'rm "$f"; ln -s /nowhere "$f"',
+}
+FILES = "tls/authority.pem tls/server.pem password-hash cookie-secret jupyter_server_config.json"
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_damaged_files_in_the_volume_are_made_anew(own_stack: MakeStack, damage: str) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    stack.compose("stop")
+    stack.in_state_volume(f"cd /state; for f in {FILES}; do {damage}; done")
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
+    modes = stack.in_state_volume(f"cd /state; stat -c '%a %u %F' {FILES}")
+    assert set(modes.splitlines()) == {"600 1000 regular file"}
+    lost = [line for line in stack.log().splitlines() if "can't be used" in line]
+    assert len(lost) == (0 if "chmod" in damage else 4)
+
+
+def test_a_folder_of_keys_that_is_none_is_set_aside(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    stack.compose("stop")
+    stack.in_state_volume("cd /state; mv tls kept; ln -s /etc tls")
+    stack.up()
+    assert "tls.set-aside-1" in stack.in_state_volume("ls /state")

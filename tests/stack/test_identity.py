@@ -1,0 +1,126 @@
+"""Whom the server runs as, and whose files stay whose."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.stacks import Stack
+
+MakeStack = Callable[..., Stack]
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
+
+
+def owner(path: Path) -> tuple[int, int]:
+    return path.stat().st_uid, path.stat().st_gid
+
+
+def write_a_file(stack: Stack, name: str = "made.txt") -> Path:
+    """Has a kernel write a file, as a notebook would."""
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
+        assert client.run(f"open('{name}', 'w').write('x'); print('done')") == "done\n"
+    return stack.repositories / name
+
+
+def override(stack: Stack, *lines: str) -> None:
+    text = "\n".join(["services:", "  workhorse:", *(f"    {line}" for line in lines)])
+    (stack.folder / "docker-compose.override.yml").write_text(text)
+
+
+def test_an_unusual_owner_is_followed(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    os.chown(stack.repositories, 123456, 654321)
+    stack.up()
+    assert owner(write_a_file(stack)) == (123456, 654321)
+    assert stack.shell("whoami", user="123456").strip() == "workhorse"
+
+
+def test_root_s_folder_as_cloned_is_given_to_the_first_user_and_nothing_in_it(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    os.chown(stack.repositories, 0, 0)
+    readme = stack.repositories / "README.md"
+    readme.touch()
+    stack.up()
+    assert owner(stack.repositories) == (1000, 1000)
+    assert owner(readme) == (0, 0)
+    assert owner(write_a_file(stack)) == (1000, 1000)
+
+
+def test_root_s_files_are_left_alone_and_the_command_is_told(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    os.chown(stack.repositories, 0, 0)
+    precious = stack.repositories / "precious.ipynb"
+    precious.touch()
+    stack.up()
+    assert owner(stack.repositories) == owner(precious) == (0, 0)
+    for text in (stack.log(), stack.workhorse("status")):
+        assert "belongs to user 0, group 0 (mode 0755), and the server runs as user 1000" in text
+        assert "sudo chown -R 1000:1000 './repositories'" in text
+
+
+def test_another_owner_later_finds_everything_and_is_told_of_the_home(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    trusted = stack.authority().read_text()
+    stack.shell("echo kept > ~/kept")
+    os.chown(stack.repositories, 2000, 2000)
+    stack.compose("restart")
+    stack.up()
+    assert owner(write_a_file(stack)) == (2000, 2000)
+    assert stack.authority().read_text() == trusted
+    told = next(line for line in stack.log().splitlines() if "To hand it over: docker compose" in line)
+    assert stack.shell("stat -c %u /home/workhorse/kept", user="2000").strip() == "1000"
+    stack.compose(*told.split("docker compose ")[1].split())
+    stack.compose("restart")
+    stack.up()
+    assert stack.shell("stat -c %u /home/workhorse/kept && pip --version", user="2000").startswith("2000\n")
+
+
+@pytest.mark.parametrize("user", ["1001:1001", "123456:0"])
+def test_a_container_started_as_another_user_works(own_stack: MakeStack, user: str) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    override(stack, f'user: "{user}"')
+    uid, gid = map(int, user.split(":"))
+    os.chown(stack.repositories, uid, gid)
+    stack.up()
+    assert owner(write_a_file(stack)) == (uid, gid)
+    assert stack.shell("whoami", user=user).strip() == "workhorse"
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        assert "Successfully installed" in client.run("%pip install --disable-pip-version-check cowsay")
+
+
+def test_root_of_a_user_namespace_is_the_person(own_stack: MakeStack) -> None:
+    """As in rootless Docker: root inside is somebody else outside, and the folder is root's inside."""
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    os.chown(stack.repositories, 0, 0)
+    (stack.repositories / "mine.ipynb").touch()
+    script = "exec unshare --user --map-root-user /opt/server/bin/python -I -m entrypoint id -u"
+    command = ["docker", "run", "--rm", "--security-opt", "seccomp=unconfined", "--cap-add", "SYS_ADMIN"]
+    volume = f"{stack.repositories}:/repositories"
+    result = subprocess.run(
+        [*command, "-v", volume, "--entrypoint", "bash", "workhorse", "-c", script],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.stdout.splitlines()[-1] == "0", result.stderr
+
+
+def test_a_read_only_folder_is_told(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    override(stack, "volumes:", "  - ./repositories:/repositories:ro")
+    stack.up()
+    assert "is mounted read-only" in stack.log()
+
+
+def test_a_command_of_one_s_own_runs_as_the_person(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    output = stack.compose("run", "--rm", "-T", "workhorse", "bash", "-c", "id -u; touch /repositories/by-hand").stdout
+    assert output.split() == ["1000"]
+    assert owner(stack.repositories / "by-hand") == (1000, 1000)
