@@ -10,7 +10,7 @@ from pathlib import Path
 
 from entrypoint.errors import WorkhorseError
 from entrypoint.home import prepare_home, prepare_venv
-from entrypoint.identity import NAME, Identity, find_identity, reason_not_writable, write_accounts
+from entrypoint.identity import NAME, Identity, adopt_folder, find_identity, reason_not_writable, write_accounts
 from entrypoint.message import Status, message
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
@@ -29,9 +29,9 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
 
     identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
     write_accounts(identity.user, places.home, places.run)
-    if identity.adopts_folder:
-        os.chown(places.repositories, identity.user.uid, identity.user.gid)
+    adopt_folder(places.repositories, identity)
     prepare_state(places.state, identity.owner)
+    prepare_home(places.home, identity)
 
     authority, certificate = keep_certificates(places.tls, settings.server_names, now, identity.owner, say)
     password = keep_password(places.password_hash, settings.jupyter_password, say)
@@ -40,7 +40,6 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
 
     environment = server_environment(environ, places, trust_company(places.company_authority, places.run))
     warnings = (
-        prepare_home(places.home, identity),
         prepare_venv(places.home, identity, environment),
         reason_not_writable(places.repositories, identity.user, settings.repositories),
     )
@@ -68,9 +67,11 @@ def server_environment(environ: Mapping[str, str], places: Places, trust: Mappin
 
 def become(identity: Identity, command: list[str], environment: Mapping[str, str]) -> None:
     """Replaces this process by the command, below a reaper of orphans, with no rights but the user's own."""
-    # setpriv changes groups before the user, and drops the bounding set while it still may.
+    # setpriv changes groups before the user, and drops the bounding set while it still may. A user namespace may
+    # forbid to change groups (user_namespaces(7)), and its root has none that are worth dropping.
+    groups = "--clear-groups" if identity.switches else "--keep-groups"
     user, group = f"--reuid={identity.user.uid}", f"--regid={identity.user.gid}"
-    drop = ["setpriv", user, group, "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--"]
+    drop = ["setpriv", user, group, groups, "--bounding-set=-all", "--inh-caps=-all", "--"]
     argv = [*(drop if identity.may_switch else []), "tini", "--", *command]
     os.execvpe(argv[0], argv, environment)
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from entrypoint.errors import WorkhorseError
 from entrypoint.identity import Identity, can_write
 from entrypoint.private_files import unwritable
 
@@ -18,10 +19,11 @@ def venv_of(home: Path) -> Path:
     return home / "venv"
 
 
-def prepare_home(home: Path, identity: Identity) -> str | None:
-    """Gives an untouched home to the server's user; says what is wrong where it is another's.
+def prepare_home(home: Path, identity: Identity) -> None:
+    """Gives an untouched home to the server's user. What is in a home stays whose it is.
 
-    Nothing inside a home is ever given away: what a person keeps there stays as it is.
+    Raises:
+        WorkhorseError: It is another's, so that Jupyter can't start.
     """
     if identity.may_switch and home.stat().st_uid != identity.user.uid and not any(home.iterdir()):
         try:
@@ -29,19 +31,14 @@ def prepare_home(home: Path, identity: Identity) -> str | None:
             home.chmod(0o755)
         except OSError as error:
             raise unwritable(home, error) from error
-    return reason_home_unusable(home, identity)
-
-
-def reason_home_unusable(home: Path, identity: Identity) -> str | None:
-    """Why settings and packages can't be saved, with the command that mends it; None if they can."""
-    if can_write(home, identity.user):
-        return None
-    return (
-        f"Settings and packages can't be saved: the home volume belongs to user {home.stat().st_uid}, "
-        f"and the server runs as user {identity.user.uid}.\n"
-        "  To hand it over: docker compose run --rm --user 0 --entrypoint chown workhorse "
-        f"-R {identity.user.uid}:{identity.user.gid} {home}"
-    )
+    if not can_write(home, identity.user):
+        user, group = identity.user.uid, identity.user.gid
+        raise WorkhorseError.of(
+            f"The home volume belongs to user {home.stat().st_uid}, and the notebooks' folder to user {user}, "
+            "as whom the server runs.",
+            "To hand the home over: docker compose run --rm --user 0 --entrypoint chown workhorse "
+            f"-R {user}:{group} {home}",
+        )
 
 
 def prepare_venv(home: Path, identity: Identity, environ: Mapping[str, str]) -> str | None:
@@ -52,7 +49,7 @@ def prepare_venv(home: Path, identity: Identity, environ: Mapping[str, str]) -> 
     """
     python = DEFAULT_ENVIRONMENT / "bin" / "python"
     venv = venv_of(home)
-    if _serves(venv, python) or not can_write(home, identity.user):
+    if _serves(venv, python):
         return None
     result = subprocess.run(
         [python, "-I", "-c", _MAKE_VENV, venv, PIP],
@@ -60,9 +57,9 @@ def prepare_venv(home: Path, identity: Identity, environ: Mapping[str, str]) -> 
         capture_output=True,
         text=True,
         check=False,
-        user=identity.user.uid if identity.may_switch else None,
-        group=identity.user.gid if identity.may_switch else None,
-        extra_groups=[] if identity.may_switch else None,
+        user=identity.user.uid if identity.switches else None,
+        group=identity.user.gid if identity.switches else None,
+        extra_groups=[] if identity.switches else None,
     )
     if result.returncode == 0:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ class Identity:
     user: Owner
     may_switch: bool
     adopts_folder: bool = False
+
+    @property
+    def switches(self) -> bool:
+        """Whether the start runs as another user than the server; root of a user namespace stays itself."""
+        return self.may_switch and self.user.uid != ROOT
 
     @property
     def owner(self) -> Owner | None:
@@ -56,6 +62,14 @@ def find_identity(process: Owner, folder: Path, uid_map: str) -> Identity:
         return Identity(Owner(ROOT, ROOT), may_switch=True)
     is_as_cloned = {entry.name for entry in os.scandir(folder)} <= OWN_FILES
     return Identity(FALLBACK, may_switch=True, adopts_folder=is_as_cloned)
+
+
+def adopt_folder(folder: Path, identity: Identity) -> None:
+    """Gives root's folder to the server's user where that is to be done: this one folder, and nothing in it."""
+    if identity.adopts_folder:
+        # On a read-only mount this fails, which `reason_not_writable` explains.
+        with contextlib.suppress(OSError):
+            os.chown(folder, identity.user.uid, identity.user.gid)
 
 
 def account_lines(user: Owner, home: Path, passwd: str, group: str) -> tuple[str, str]:
@@ -101,7 +115,7 @@ def can_write(folder: Path, user: Owner) -> bool:
     if child == 0:
         status = 1
         try:
-            if os.geteuid() == ROOT:
+            if user.uid != os.geteuid():
                 os.setgroups([])
                 os.setgid(user.gid)
                 os.setuid(user.uid)

@@ -9,7 +9,6 @@ from pathlib import Path
 from entrypoint.authority import load_authority
 from entrypoint.certificate import load_certificate
 from entrypoint.errors import WorkhorseError
-from entrypoint.home import reason_home_unusable
 from entrypoint.identity import find_identity, reason_not_writable
 from entrypoint.message import Status
 from entrypoint.places import Places
@@ -26,10 +25,7 @@ def read_status(places: Places, environ: Mapping[str, str]) -> Status:
     settings = from_environ(environ)
     process = Owner(os.getuid(), os.getgid())
     identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
-    warnings = (
-        reason_home_unusable(places.home, identity),
-        reason_not_writable(places.repositories, identity.user, settings.repositories),
-    )
+    warning = reason_not_writable(places.repositories, identity.user, settings.repositories)
     try:
         authority = load_authority(places.tls.authority.read_bytes())
         certificate = load_certificate(places.tls.server.read_bytes())
@@ -38,4 +34,4 @@ def read_status(places: Places, environ: Mapping[str, str]) -> Status:
             f"The certificates in {places.tls.path} can't be read: {error}.",
             "A start makes them anew: docker compose restart",
         ) from error
-    return Status(settings, authority, certificate, None, tuple(filter(None, warnings)))
+    return Status(settings, authority, certificate, None, (warning,) if warning else ())
