@@ -1,0 +1,1 @@
+"""Makes a conda channel out of PyPI's wheels and one CPython."""
