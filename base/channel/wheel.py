@@ -19,9 +19,14 @@ from channel.python_tree import MINOR, TAG, VERSION
 
 # Where conda-forge's name is not PyPI's. matplotlib-base is matplotlib without a desktop's toolkit.
 CONDA_NAMES = {
+    "et-xmlfile": "et_xmlfile",
+    "interface-meta": "interface_meta",
+    "ipython-pygments-lexers": "ipython_pygments_lexers",
     "jupyter-client": "jupyter_client",
     "jupyter-core": "jupyter_core",
+    "jupyterlab-widgets": "jupyterlab_widgets",
     "matplotlib": "matplotlib-base",
+    "pure-eval": "pure_eval",
     "stack-data": "stack_data",
     "typing-extensions": "typing_extensions",
     "tzdata": "python-tzdata",

@@ -16,40 +16,64 @@ REGISTRY = Path("~/.conda/environments.txt")
 
 def find_prefix(name: str | None, prefix: str | None) -> Path:
     """The folder of an environment that exists: by prefix, by name, or the active one."""
+    path = _place(name, prefix)
+    if path is None or not is_environment(path):
+        raise CondaError(f"EnvironmentLocationNotFound: there is no environment '{path or name}'")
+    return path
+
+
+def _place(name: str | None, prefix: str | None) -> Path | None:
     if prefix or (name and "/" in name):
         return Path(prefix or str(name)).expanduser().absolute()
     if not name:
         return Path(os.environ.get("CONDA_PREFIX", ROOT))
-    for path in all_prefixes():
-        if path.name == name or (name == "base" and path == ROOT):
-            return path
-    raise CondaError(f"EnvironmentLocationNotFound: there is no environment '{name}'")
+    named = (folder / name for folder in environment_folders())
+    return ROOT if name == "base" else next(filter(is_environment, named), None)
 
 
 def new_prefix(name: str | None, prefix: str | None) -> Path:
-    if prefix:
-        return Path(prefix).expanduser().absolute()
-    if not name:
+    """The folder of an environment that doesn't exist yet."""
+    if not prefix and not name:
         raise CondaError("ArgumentError: give the new environment a name: -n NAME")
-    return first_writable(environment_folders()) / name
+    path = Path(prefix).expanduser().absolute() if prefix else first_writable(environment_folders()) / str(name)
+    if is_environment(path):
+        raise CondaError(f"CondaValueError: prefix already exists: {path}")
+    return path
+
+
+def is_environment(path: Path) -> bool:
+    return (path / "conda-meta").is_dir()
+
+
+def name_of(prefix: Path) -> str:
+    """As conda shows it: an environment that lies elsewhere has no name."""
+    if prefix == ROOT:
+        return "base"
+    return prefix.name if prefix.parent in environment_folders() else ""
 
 
 def all_prefixes() -> list[Path]:
     named = [path for folder in environment_folders() if folder.is_dir() for path in sorted(folder.iterdir())]
+    return [path for path in dict.fromkeys([ROOT, *named, *_registered()]) if is_environment(path)]
+
+
+def _registered() -> list[Path]:
     registry = REGISTRY.expanduser()
-    registered = map(Path, filter(None, registry.read_text().splitlines())) if registry.exists() else []
-    return [path for path in dict.fromkeys([ROOT, *named, *registered]) if (path / "conda-meta").is_dir()]
+    return [Path(line) for line in registry.read_text().splitlines() if line] if registry.exists() else []
 
 
 def register(prefix: Path) -> None:
     """Adds an environment to the person's own list, as conda does it."""
     if prefix == ROOT or os.getuid() == 0:
         return
+    if prefix not in _registered():
+        _write_registry([*_registered(), prefix])
+
+
+def _write_registry(prefixes: list[Path]) -> None:
     registry = REGISTRY.expanduser()
     registry.parent.mkdir(exist_ok=True)
-    lines = registry.read_text().splitlines() if registry.exists() else []
-    if str(prefix) not in lines:
-        registry.write_text("".join(f"{line}\n" for line in (*lines, prefix)))
+    registry.write_text("".join(f"{prefix}\n" for prefix in prefixes))
 
 
 def records(prefix: Path) -> list[rattler.PrefixRecord]:
@@ -57,13 +81,13 @@ def records(prefix: Path) -> list[rattler.PrefixRecord]:
 
 
 def refuse_unwritable(prefix: Path) -> None:
-    """Stops before a change that can't or must not be made, as conda does: a frozen environment says why itself."""
+    """Stops before a change that can't or must not be made, in conda's order: a frozen environment says why itself."""
+    if not is_writable(prefix):
+        raise CondaError(f"EnvironmentNotWritableError: the current user can't write to {prefix}")
     frozen = prefix / "conda-meta" / "frozen"
     if frozen.exists():
         message = json.loads(frozen.read_text() or "{}").get("message", "")
         raise CondaError(f"EnvironmentIsFrozenError: {prefix} is frozen. {message}")
-    if not is_writable(prefix):
-        raise CondaError(f"EnvironmentNotWritableError: the current user can't write to {prefix}")
 
 
 def remove(prefix: Path) -> None:
@@ -71,3 +95,5 @@ def remove(prefix: Path) -> None:
         raise CondaError("OperationNotAllowed: the base environment can't be removed")
     refuse_unwritable(prefix)
     shutil.rmtree(prefix)
+    if prefix in _registered():
+        _write_registry([path for path in _registered() if path != prefix])
