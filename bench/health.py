@@ -1,0 +1,44 @@
+"""The processor time that health checks take: Workhorse's, and the way of the Jupyter Docker Stacks."""
+
+from __future__ import annotations
+
+from docker.models.containers import Container
+
+from bench.contestants import run_inside
+from bench.memory import stats
+from bench.spread import Comparison, interleave
+
+CHECKS = 5
+OUR_CHECK = ["workhorse", "healthcheck"]
+# github.com/jupyter/docker-stacks, images/base-notebook: docker_healthcheck.py, and HEALTHCHECK --interval=3s.
+THEIR_CHECK = [
+    "/opt/peer/bin/python",
+    "-c",
+    "import json, requests; requests.get('http://127.0.0.1:8888/api', proxies={'http': ''}).raise_for_status()",
+]
+OUR_CHECKS_PER_HOUR, THEIR_CHECKS_PER_HOUR = 3600 / 30, 3600 / 3
+
+
+def health_checks(ours: Container, theirs: Container) -> Comparison:
+    """Processor seconds an hour, of two running servers that Docker itself doesn't check meanwhile."""
+    per_check = interleave(lambda: _seconds(ours, OUR_CHECK), lambda: _seconds(theirs, THEIR_CHECK))
+    return Comparison("health check, CPU of one", "ms", *per_check).times(1000, "health check, CPU of one")
+
+
+def an_hour_of(checks: Comparison) -> Comparison:
+    ours = checks.times(OUR_CHECKS_PER_HOUR / 1000, "").ours
+    theirs = checks.times(THEIR_CHECKS_PER_HOUR / 1000, "").theirs
+    return Comparison("health checks, CPU an hour", "s", ours, theirs, decimals=1)
+
+
+def _seconds(container: Container, command: list[str]) -> float:
+    """One check's share of the cgroup's processor time: the check, the server's answer, and runc's part inside."""
+    before = _processor_nanoseconds(container)
+    for _ in range(CHECKS):
+        run_inside(container, command)
+    return (_processor_nanoseconds(container) - before) / 1e9 / CHECKS
+
+
+def _processor_nanoseconds(container: Container) -> int:
+    nanoseconds: int = stats(container)["cpu_stats"]["cpu_usage"]["total_usage"]
+    return nanoseconds
