@@ -37,6 +37,8 @@ def server_config(pem: Path, cookie_secret: Path, hashed_password: str, root: Pa
         "PasswordIdentityProvider": {"hashed_password": hashed_password, "allow_password_change": False},
         "FileContentsManager": {"delete_to_trash": False},
         "AsyncKernelManager": {"shutdown_wait_time": KERNEL_SHUTDOWN_SECONDS},
+        # Kernels that can encrypt do; the others go on as ever.
+        "MappingKernelManager": {"transport_encryption": "auto"},
         # Nothing calls the internet by itself, and the server's environment can't be written to.
         "LabApp": {
             "news_url": None,
