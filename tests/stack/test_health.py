@@ -1,0 +1,72 @@
+"""The health check: it asks the running server, over TLS that it verifies, and answers soon."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from tests.stacks import Stack, poll
+
+MakeStack = Callable[..., Stack]
+SECONDS_AFTER_READY = 2
+
+
+def healthcheck(stack: Stack, *options: str) -> tuple[int, str]:
+    result = stack.compose("exec", "-T", *options, "workhorse", "workhorse", "healthcheck", check=False)
+    return result.returncode, result.stdout.strip()
+
+
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_it_reports_within_two_seconds_of_readiness(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD="correct horse battery")
+    stack.compose("up", "-d", "--no-build")
+
+    def answers() -> bool | None:
+        try:
+            return requests.get(f"{stack.url}/login", verify=False, timeout=5).ok  # noqa: S501  # trust is not the question here
+        except requests.ConnectionError:
+            return None
+
+    poll(answers)
+    ready = time.monotonic()
+    container = stack.container
+
+    def is_healthy() -> bool | None:
+        container.reload()
+        return container.attrs["State"]["Health"]["Status"] == "healthy" or None
+
+    poll(is_healthy)
+    assert time.monotonic() - ready < SECONDS_AFTER_READY
+
+
+def test_it_ignores_proxies(stack: Stack) -> None:
+    variables = [
+        word for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY") for word in ("-e", f"{name}=http://127.0.0.1:9")
+    ]
+    assert healthcheck(stack, *variables) == (0, "The server answers.")
+
+
+def test_it_works_as_the_server_s_user_too(stack: Stack) -> None:
+    assert healthcheck(stack, "-u", "1000") == (0, "The server answers.")
+
+
+def test_a_server_that_hangs_is_unhealthy(stack: Stack) -> None:
+    stack.shell("kill -STOP $(pgrep -P 1)")
+    try:
+        status, reason = healthcheck(stack)
+    finally:
+        stack.shell("kill -CONT $(pgrep -P 1)")
+    assert status == 1
+    assert reason.startswith("The server does not answer")
+
+
+def test_a_certificate_of_another_authority_is_unhealthy(stack: Stack) -> None:
+    stack.shell("mkdir -p /tmp/other && cd /tmp/other && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem "
+                "-out other.pem -subj /CN=other -days 2 2>/dev/null")  # fmt: skip
+    script = "/opt/server/bin/python -I -m entrypoint.healthcheck /tmp/other/other.pem 8888; echo $?"
+    answer = stack.shell(script)
+    assert "certificate verify failed" in answer
+    assert answer.endswith("1\n")

@@ -1,0 +1,106 @@
+"""Two worlds that can't break each other: the server's environment and the scientist's."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+
+import docker
+import pytest
+
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.stacks import Stack, poll
+
+BROKEN = "workhorse-test-broken"
+
+
+@pytest.fixture(scope="module")
+def broken_image() -> Iterator[str]:
+    """The image with the default kernel's environment broken on purpose."""
+    dockerfile = "FROM workhorse\nRUN rm -r /opt/conda/envs/default/lib/python3.13/site-packages/tornado\n"
+    subprocess.run(["docker", "build", "-q", "-t", BROKEN, "-"], input=dockerfile, text=True, check=True)
+    yield BROKEN
+    subprocess.run(["docker", "rmi", "-f", BROKEN], check=True, capture_output=True)
+
+
+def test_a_broken_default_kernel_leaves_the_server_and_is_named(
+    own_stack: Callable[..., Stack], broken_image: str
+) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    override = f"services:\n  workhorse:\n    image: {broken_image}\n"
+    (stack.folder / "docker-compose.override.yml").write_text(override)
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        client.api("POST", "kernels", name="python3")
+        poll(lambda: "The kernel 'Python 3' does not start" in stack.log() or None, 60, "the kernel's name")
+        assert "It belongs to /opt/conda/envs/default" in stack.log()
+        assert "No module named 'tornado'" in stack.log()
+        assert client.api("GET", "contents")["type"] == "directory"
+        assert client.session.get(f"{stack.url}/lab", timeout=30).status_code == 200
+
+
+def test_the_server_is_not_on_the_path_and_not_writable(stack: Stack) -> None:
+    assert "/opt/server" not in stack.shell("echo $PATH; which -a python python3 jupyter || true")
+    assert stack.shell("test -w /opt/server/lib || echo closed") == "closed\n"
+    assert stack.shell("stat -c %u /opt/server/bin/python", user="0") == "0\n"
+
+
+def test_what_pip_puts_into_a_home_never_reaches_the_server(stack: Stack) -> None:
+    stack.shell("mkdir -p ~/.local/lib/python3.13/site-packages && echo 'raise SystemExit(3)' "
+                "> ~/.local/lib/python3.13/site-packages/tornado.py")  # fmt: skip
+    stack.compose("restart")
+    stack.up()
+    stack.shell("rm -r ~/.local/lib/python3.13")
+
+
+def test_bytecode_is_compiled_and_caches_stay_out_of_the_image() -> None:
+    script = """
+test -z "$(find /opt/server/lib/python3.13/site-packages/tornado -name '*.py' | while read -r f; do
+  d=$(dirname "$f")/__pycache__; ls "$d/$(basename "$f" .py)".*.pyc >/dev/null || echo "$f"; done)"
+ls /opt/workhorse/entrypoint/__pycache__/server.*.pyc >/dev/null
+for place in /root/.cache /opt/conda/pkgs /var/lib/apt/lists /run/secrets /tmp; do
+  test -z "$(ls -A $place 2>/dev/null)" || { echo "$place is not empty:"; ls -A $place; }
+done
+"""
+    command = ["docker", "run", "--rm", "--entrypoint", "bash", "workhorse", "-euc", script]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+
+
+def test_the_image_says_what_it_is() -> None:
+    client = docker.from_env()
+    labels = client.images.get("workhorse").labels
+    client.close()
+    for name in ("title", "description", "version", "source", "licenses"):
+        assert labels[f"org.opencontainers.image.{name}"]
+
+
+def test_personal_settings_apply_and_env_wins(own_stack: Callable[..., Stack]) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    stack.shell("mkdir -p ~/.jupyter/jupyter_server_config.d && cd ~/.jupyter/jupyter_server_config.d && "
+                """echo '{"ServerApp": {"port": 9999, "allow_unauthenticated_access": true}, """
+                """"MappingKernelManager": {"default_kernel_name": "mine"}, """
+                """"PasswordIdentityProvider": {"hashed_password": ""}}' > mine.json""")  # fmt: skip
+    stack.compose("restart")
+    stack.up()
+    assert "ServerApp.port in ~/.jupyter/jupyter_server_config.d is overruled" in stack.log()
+    assert "PasswordIdentityProvider.hashed_password in" in stack.log()
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login("").status_code == 401
+        assert client.login(PASSWORD).status_code == 302
+        assert client.api("GET", "kernelspecs")["default"] == "mine"
+
+
+def test_files_that_a_person_s_jupyter_config_sets_do_not_open_the_door(own_stack: Callable[..., Stack]) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    stack.shell("""mkdir -p ~/.jupyter && echo '{"IdentityProvider": {"token": "open"}, "PasswordIdentityProvider": """
+                """{"hashed_password": ""}}' > ~/.jupyter/jupyter_server_config.json""")  # fmt: skip
+    stack.compose("restart")
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        assert client.session.get(f"{stack.url}/api/status?token=open", timeout=30).status_code == 403
+        assert client.login(PASSWORD).status_code == 302
