@@ -33,7 +33,9 @@ RUN --mount=type=secret,id=ca \
         --require-hashes --disable-pip-version-check --root-user-action=ignore -q -r /tmp/requirements.lock \
     && /opt/server/bin/python -I -m pip check \
     && /opt/server/bin/python -I -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/server/lib \
-    && rm /tmp/requirements.lock
+    # The classic notebook's redirects: nobody comes by them, and they cost the start 30 ms.
+    && rm /opt/server/etc/jupyter/jupyter_server_config.d/notebook_shim.json /tmp/requirements.lock
+COPY image/overrides.json /opt/server/share/jupyter/lab/settings/
 
 # The default kernel's world. The frozen marker stops even root from changing it in a running container.
 COPY environment.yml /opt/conda/environment.yml

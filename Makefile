@@ -34,8 +34,9 @@ lint: $(VENV)/ready ## check types, style, Dockerfile and shell scripts
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/hadolint Dockerfile base/Dockerfile
-	$(VENV)/bin/shellcheck host/engine host/up host/image host/browser image/with-ca image/workhorse image/profile.sh .ci/run
+	$(VENV)/bin/hadolint Dockerfile base/Dockerfile bench/peer/Dockerfile
+	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser image/with-ca image/workhorse image/profile.sh .ci/run \
+	    base/build base/cpython base/conda.sh
 
 bench: engine $(VENV)/ready ## measure beside a plain JupyterLab, in one run
 	host/image

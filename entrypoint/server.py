@@ -20,10 +20,15 @@ UNKNOWN_NAMES_MAX = 8
 def main(config_file: Path) -> None:
     config = json.loads(config_file.read_text())
     app = LabApp.initialize_server(argv=[], config=Config(with_quiet_start(config)))
-    app.log.addFilter(lambda record: "non-installed server" not in record.getMessage())
+    app.log.addFilter(is_worth_a_line)
     tell_unknown_names(app, tuple(config["Workhorse"]["names"]))
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     app.start()
+
+
+def is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Leaves out what Jupyter says about itself as installed elsewhere, and as built by hand."""
+    return not any(part in record.getMessage() for part in ("non-installed server", "without nodejs"))
 
 
 def with_quiet_start(config: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

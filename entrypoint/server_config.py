@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
+
 Config = dict[str, dict[str, Any]]
+
+PAGES = Path(__file__).parent / "pages"
+LABEXTENSIONS = Path("share/jupyter/labextensions")
 
 PORT = 8888
 # Two thirds for a kernel to end by itself, so that `docker compose stop` is over within 5 seconds.
 KERNEL_SHUTDOWN_SECONDS = 2.0
 
 
-def server_config(pem: Path, cookie_secret: Path, hashed_password: str, root: Path) -> Config:
+def server_config(pem: Path, cookie_secret: Path, hashed_password: str, root: Path, home: Path) -> Config:
     """What Workhorse decides; it wins over a person's own files."""
     return {
         "ServerApp": {
@@ -25,6 +30,7 @@ def server_config(pem: Path, cookie_secret: Path, hashed_password: str, root: Pa
             "keyfile": str(pem),
             "cookie_secret_file": str(cookie_secret),
             "root_dir": str(root),
+            "extra_template_paths": [str(PAGES)],
             "open_browser": False,
             "allow_remote_access": True,
             # In rootless Docker uid 0 is the person.
@@ -32,8 +38,11 @@ def server_config(pem: Path, cookie_secret: Path, hashed_password: str, root: Pa
             "quit_button": False,
             "kernel_spec_manager_class": "entrypoint.kernels.EnvironmentKernelSpecs",
             "kernel_manager_class": "entrypoint.kernels.NamedKernels",
+            # Without this pair tornado warns about Jupyter's own values at every websocket.
+            "websocket_ping_interval": 30_000,
+            "websocket_ping_timeout": 30_000,
         },
-        "IdentityProvider": {"token": ""},
+        "IdentityProvider": {"token": "", "login_handler_class": "entrypoint.door.LoginHandler"},
         "PasswordIdentityProvider": {"hashed_password": hashed_password, "allow_password_change": False},
         "FileContentsManager": {"delete_to_trash": False},
         "AsyncKernelManager": {"shutdown_wait_time": KERNEL_SHUTDOWN_SECONDS},
@@ -44,6 +53,8 @@ def server_config(pem: Path, cookie_secret: Path, hashed_password: str, root: Pa
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
+            # Widgets' browser side comes with the kernel's packages; a person's own come first.
+            "extra_labextensions_path": [str(venv_of(home) / LABEXTENSIONS), str(DEFAULT_ENVIRONMENT / LABEXTENSIONS)],
         },
     }
 

@@ -56,7 +56,7 @@ def keep_cookie_secret(path: Path, owner: Owner | None, say: Say) -> None:
 
 def write_config(places: Places, settings: Settings, hashed: str, owner: Owner | None, say: Say) -> None:
     """Writes the server's configuration over the person's own, and says what it overrules."""
-    ours = server_config(places.tls.server, places.cookie_secret, hashed, places.repositories)
+    ours = server_config(places.tls.server, places.cookie_secret, hashed, places.repositories, places.home)
     personal, unreadable = personal_config(places.home)
     for line in unreadable:
         say(line)

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Every shell: the default kernel's Python and pip come first, and conda can activate others over them.
 # /etc/profile resets PATH in a login shell, as Jupyter's terminals are; a second reading changes nothing.
 case ":$PATH:" in

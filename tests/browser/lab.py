@@ -27,7 +27,7 @@ class Lab:
     def login(self, path: str = "/lab", password: str = PASSWORD) -> None:
         """Opens a page of the server and fills in the form that stands before it."""
         visit(self.page, self.stack.url + path)
-        self.page.get_by_label("Password:").fill(password)
+        self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Log in").click()
 
     def open_notebook(self, notebook: Path) -> None:

@@ -23,7 +23,7 @@ def phone(browser: Browser) -> Iterator[Page]:
 
 def test_the_certificate_is_trusted_without_a_warning(page: Page, stranger: Browser, stack: Stack) -> None:
     visit(page, stack.url)
-    expect(page.get_by_label("Password:")).to_be_visible()
+    expect(page.get_by_label("Password")).to_be_visible()
     assert page.evaluate("isSecureContext")
     with pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
         visit(new_page(stranger, DESKTOP), stack.url)
@@ -31,8 +31,8 @@ def test_the_certificate_is_trusted_without_a_warning(page: Page, stranger: Brow
 
 def test_a_wrong_password_shows_the_message(lab: Lab) -> None:
     lab.login(password="not the password")
-    expect(lab.page.get_by_text("Invalid credentials")).to_be_visible()
-    expect(lab.page.get_by_label("Password:")).to_be_visible()
+    expect(lab.page.get_by_text("This is not the password.")).to_be_visible()
+    expect(lab.page.get_by_label("Password")).to_be_visible()
     assert "/login" in lab.page.url
     screenshot(lab.page, "wrong-password.png")
 
@@ -48,7 +48,7 @@ def test_the_form_leads_to_the_page_that_was_asked_for(lab: Lab) -> None:
 def test_a_phone_sees_the_login_form(phone: Page, stack: Stack) -> None:
     visit(phone, stack.url)
     screenshot(phone, "phone-login.png")
-    assert is_within_the_screen(phone.get_by_label("Password:"))
+    assert is_within_the_screen(phone.get_by_label("Password"))
     assert is_within_the_screen(phone.get_by_role("button", name="Log in"))
 
 

@@ -24,7 +24,7 @@ def test_the_password_opens_and_another_does_not(stack: Stack, client: Client) -
     with Client(stack.url, client.authority) as stranger:
         response = stranger.login("wrong horse battery")
         assert response.status_code == 401
-        assert "Invalid credentials" in response.text
+        assert "This is not the password." in response.text
         assert not stranger.is_logged_in()
 
 
