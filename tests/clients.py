@@ -25,8 +25,11 @@ class Client:
         self.session = requests.Session()
         self.session.verify = str(authority)
         self.session.trust_env = False
+        self.kernels: list[Kernel] = []
 
     def close(self) -> None:
+        for kernel in self.kernels:
+            kernel.socket.close()
         self.session.close()
 
     def __enter__(self) -> Client:
@@ -58,7 +61,8 @@ class Client:
         return {name: spec["spec"]["display_name"] for name, spec in specs.items()}
 
     def start_kernel(self, name: str = "python3", path: str = "") -> Kernel:
-        return Kernel(self, self.api("POST", "kernels", name=name, path=path)["id"])
+        self.kernels.append(Kernel(self, self.api("POST", "kernels", name=name, path=path)["id"]))
+        return self.kernels[-1]
 
     def run(self, code: str, name: str = "python3") -> str:
         """What code prints in a kernel of its own."""
