@@ -56,7 +56,7 @@ COPY entrypoint /opt/workhorse/entrypoint
 RUN echo /opt/workhorse >"$(/opt/server/bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workhorse.pth" \
     && /opt/server/bin/python -I -m compileall -q /opt/workhorse \
     && echo '. /etc/profile.d/workhorse.sh' >>/etc/bash.bashrc \
-    && mkdir /repositories && install -d -m 1777 /run/workhorse /var/lib/workhorse /home/workhorse \
+    && mkdir /repositories /certificates && install -d -m 1777 /run/workhorse /var/lib/workhorse /home/workhorse \
     && for file in passwd group; do \
            grep -v ':1000:' "/etc/$file" >"/etc/$file.image" \
            && cp "/etc/$file.image" "/run/workhorse/$file" && ln -sf "/run/workhorse/$file" "/etc/$file"; \
@@ -69,5 +69,5 @@ ENV HOME=/home/workhorse \
     SHELL=/bin/bash
 
 WORKDIR /repositories
-EXPOSE 8888
+EXPOSE 8888 8880
 ENTRYPOINT ["/opt/server/bin/python", "-I", "-m", "entrypoint"]

@@ -12,14 +12,17 @@ from entrypoint.errors import WorkhorseError
 from entrypoint.home import prepare_home, prepare_venv
 from entrypoint.identity import NAME, Identity, adopt_folder, find_identity, reason_not_writable, write_accounts
 from entrypoint.message import Status, message
+from entrypoint.own_certificate import keep_own_certificate
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
 from entrypoint.settings import from_environ, variable_names
 from entrypoint.state import keep_cookie_secret, keep_password, prepare_state, write_config, write_password_hash
+from entrypoint.status import currently_served, ending
 from entrypoint.tls import keep_certificates
 from entrypoint.trust import trust_company
 
 PYTHON = "/opt/server/bin/python"
+OPENSSL_CONFIG = Path(__file__).with_name("openssl.cnf")
 
 
 def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now: datetime) -> None:
@@ -33,7 +36,8 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     prepare_state(places.state, identity.owner)
     prepare_home(places.home, identity)
 
-    authority, certificate = keep_certificates(places.tls, settings.server_names, now, identity.owner, say)
+    authority, _ = keep_certificates(places.tls, settings.server_names, now, identity.owner, say)
+    keep_own_certificate(places, settings, now, identity.owner, say)
     password = keep_password(places.password_hash, settings.jupyter_password, say)
     keep_cookie_secret(places.cookie_secret, identity.owner, say)
     write_config(places, settings, password.text, identity.owner, say)
@@ -44,8 +48,9 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
         reason_not_writable(places.repositories, identity.user, settings.repositories),
     )
     if not arguments:
-        seen = tuple(filter(None, warnings))
-        print(message(Status(settings, authority, certificate, password.generated, seen)), end="", flush=True)
+        served = currently_served(places, settings, now)
+        seen = tuple(filter(None, (*warnings, ending(authority, now))))
+        print(message(Status(settings, authority, served, password.generated, seen)), end="", flush=True)
     # Only now, so that a start which is killed before its message can't keep a password that nobody has read.
     write_password_hash(places.password_hash, password, identity.owner)
 
@@ -62,6 +67,8 @@ def server_environment(environ: Mapping[str, str], places: Places, trust: Mappin
         "USER": NAME,
         "LOGNAME": NAME,
         "JUPYTER_RUNTIME_DIR": "/tmp/jupyter",
+        # Read by the server's OpenSSL alone, which takes it out of what kernels inherit.
+        "OPENSSL_CONF": str(OPENSSL_CONFIG),
     }
 
 

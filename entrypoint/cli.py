@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
 
 from entrypoint import healthcheck
 from entrypoint.errors import WorkhorseError
@@ -20,49 +21,83 @@ CA_HELP = """\
 Print the certificate of this server's private authority. A device that trusts it opens every address of the server
 without a warning. The authority may vouch for this server's names and local networks only.
 
-  1. On the host:   docker compose exec -T workhorse workhorse ca > workhorse-ca.pem
-  2. Compare:       openssl x509 -in workhorse-ca.pem -noout -fingerprint -sha256
+  1. On the host:   docker compose exec -T workhorse workhorse ca > workhorse-ca.crt
+  2. Compare:       openssl x509 -in workhorse-ca.crt -noout -fingerprint -sha256
                     with the fingerprint that 'workhorse status' shows.
   3. On the device: Firefox   Settings > Privacy & Security > View Certificates > Authorities > Import
                     Chrome    Settings > Privacy and security > Security > Manage certificates > Import
                     macOS     open the file, then set it to 'Always Trust' in Keychain Access
                     Windows   open the file, Install Certificate, into 'Trusted Root Certification Authorities'
-                    Linux     sudo cp workhorse-ca.pem /usr/local/share/ca-certificates/workhorse.crt
+                    Linux     sudo cp workhorse-ca.crt /usr/local/share/ca-certificates/
                               sudo update-ca-certificates
+
+For phones and tablets: docker compose exec workhorse workhorse share-ca
+"""
+
+NEW_AUTHORITY = "make a new private authority, when the old one may have been stolen or nears its end"
+
+NEW_AUTHORITY_HELP = """\
+Make a new private authority; the running server changes over to it at once. Every device has to trust the new one.
+Do this when somebody else may have had the volume 'state' or a backup of it, and remove the old authority from every
+device: whoever has its key can pretend to be this server towards them.
 """
 
 
+@dataclass(frozen=True)
+class Command:
+    """One command: its function is looked up only when it is run, since imports are slow."""
+
+    name: str
+    function: str
+    summary: str
+    description: str = ""
+    flags: tuple[tuple[str, str], ...] = ()
+
+
+COMMANDS = (
+    Command("status", "entrypoint.cli:status", "where to open it, whom to trust, until when"),
+    Command("reset-password", "entrypoint.cli:reset_password", "make up a new password and show it"),
+    Command(
+        "ca",
+        "entrypoint.certificate_commands:ca",
+        "print the private authority's certificate, and how to trust it (--help)",
+        CA_HELP,
+        (("--apple", "as a configuration profile for iPhone, iPad and Mac"),),
+    ),
+    Command(
+        "share-ca",
+        "entrypoint.certificate_commands:share_ca",
+        "offer the authority's certificate to phones for ten minutes, with a QR code",
+    ),
+    Command("renew", "entrypoint.certificate_commands:renew", "ask Let's Encrypt now, without waiting"),
+    Command("new-authority", "entrypoint.certificate_commands:new_authority", NEW_AUTHORITY, NEW_AUTHORITY_HELP),
+    Command("healthcheck", "entrypoint.cli:check_health", "ask the server whether it answers; exit status 1 if not"),
+)
+
+
 def parser() -> argparse.ArgumentParser:
-    """The arguments; `run` is the function of the command that was chosen."""
-    top = argparse.ArgumentParser(
-        prog="workhorse", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The arguments; `command` is the one that was chosen."""
+    style = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser(prog="workhorse", description=DESCRIPTION, formatter_class=style)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, run, summary, description in (
-        ("status", status, "where to open it, whom to trust, until when", None),
-        ("reset-password", reset_password, "make up a new password and show it", None),
-        ("ca", ca, "print the private authority's certificate, and how to trust it (--help)", CA_HELP),
-        ("healthcheck", check_health, "ask the running server whether it answers; exit status 1 if not", None),
-    ):
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=description or summary[0].upper() + summary[1:] + ".",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.set_defaults(run=run)
+    for command in COMMANDS:
+        description = command.description or f"{command.summary[0].upper()}{command.summary[1:]}."
+        sub = commands.add_parser(command.name, help=command.summary, description=description, formatter_class=style)
+        for flag, meaning in command.flags:
+            sub.add_argument(flag, action="store_true", help=meaning)
+        sub.set_defaults(command=command)
     return top
 
 
-def status(places: Places) -> int:
+def status(places: Places, _: argparse.Namespace) -> int:
     from entrypoint.message import message
     from entrypoint.status import read_status
 
-    print(message(read_status(places, os.environ)), end="")
+    print(message(read_status(places, os.environ, datetime.now(UTC))), end="")
     return 0
 
 
-def reset_password(places: Places) -> int:
+def reset_password(places: Places, _: argparse.Namespace) -> int:
     from entrypoint.password import generate_password, hash_password
     from entrypoint.settings import from_environ
     from entrypoint.state import replace_password_hash
@@ -79,33 +114,17 @@ def reset_password(places: Places) -> int:
     return 0
 
 
-def ca(places: Places) -> int:
-    from entrypoint.authority import load_authority
-
-    authority = load_authority(_read(places.tls.authority))
-    print(authority.certificate_pem.decode(), end="")
-    return 0
-
-
-def check_health(places: Places) -> int:
+def check_health(places: Places, _: argparse.Namespace) -> int:
     from entrypoint.server_config import PORT
 
     return healthcheck.main(str(places.tls.authority), PORT)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise WorkhorseError.of(
-            f"{path} can't be read: {error.strerror}.", "Start the server first: docker compose up -d"
-        ) from error
-
-
 def main() -> None:
-    run: Callable[[Places], int] = parser().parse_args().run
+    arguments = parser().parse_args()
+    module, _, function = arguments.command.function.partition(":")
     try:
-        sys.exit(run(Places()))
+        sys.exit(getattr(import_module(module), function)(Places(), arguments))
     except WorkhorseError as error:
         sys.exit(str(error))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from entrypoint.authority import Authority
-from entrypoint.certificate import Certificate
 from entrypoint.names import ServerName
+from entrypoint.serving import PRIVATE, Served
 from entrypoint.settings import Settings
+
+INDENT = " " * 16
 
 
 @dataclass(frozen=True)
@@ -17,9 +20,10 @@ class Status:
 
     settings: Settings
     authority: Authority
-    certificate: Certificate
+    served: tuple[Served, ...]
     generated_password: str | None
     warnings: tuple[str, ...]
+    plans: tuple[str, ...] = ()
 
 
 def message(status: Status) -> str:
@@ -36,10 +40,7 @@ def _lines(status: Status) -> Iterator[str]:
     yield ""
     yield f"  Password      {_password(status)}"
     yield f"  Notebooks     {settings.repositories} on this machine"
-    yield f"  Certificate   until {status.certificate.last_day:%Y-%m-%d}, signed by this server's own authority."
-    yield "                Compare its SHA-256 fingerprint before you trust it:"
-    yield from (f"                {half}" for half in _halves(status.authority.fingerprint))
-    yield "                To see no warning again: docker compose exec workhorse workhorse ca --help"
+    yield from _certificates(status)
     for warning in status.warnings:
         first, *rest = warning.splitlines()
         yield ""
@@ -59,6 +60,20 @@ def _addresses(names: tuple[ServerName, ...], port: int, bind_address: str) -> I
     if not names and not is_local:
         yield f"                https://THIS-MACHINES-NAME:{port} from elsewhere; put that name into .env, so that"
         yield "                the certificate holds it: SERVER_NAMES=lab.example.org,192.168.1.20"
+
+
+def _certificates(status: Status) -> Iterator[str]:
+    for number, served in enumerate(status.served):
+        yield f"  {'' if number else 'Certificate':12}  {served.kind}, until {served.last_day}, for"
+        yield from textwrap.wrap(", ".join(served.names), 72, initial_indent=INDENT, subsequent_indent=INDENT)
+    if any(served.kind == PRIVATE for served in status.served):
+        yield f"{INDENT}Compare the private authority's SHA-256 fingerprint before you trust it:"
+        yield from (f"{INDENT}{half}" for half in _halves(status.authority.fingerprint))
+        yield f"{INDENT}To see no warning again: docker compose exec workhorse workhorse share-ca"
+    for number, plan in enumerate(status.plans):
+        first, *rest = textwrap.wrap(plan, 100)
+        yield f"  {'' if number else 'Next':12}  {first}"
+        yield from (f"{INDENT}{line}" for line in rest)
 
 
 def _password(status: Status) -> str:

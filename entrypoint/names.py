@@ -85,3 +85,14 @@ def _reason_against_dns_name(text: str) -> str | None:
     if is_number or not all(LABEL.fullmatch(label) for label in name.split(".")):
         return "is not a valid DNS name (letters, digits and hyphens between dots)"
     return None
+
+
+# Names that no public authority vouches for (RFC 2606, 6761, 6762, 8375, and what routers and ICANN use).
+PRIVATE_ENDINGS = (".local", ".localhost", ".home.arpa", ".internal", ".lan", ".home", ".corp", ".invalid", ".onion")
+
+
+def public_names(names: tuple[ServerName, ...]) -> tuple[ServerName, ...]:
+    """The names that a public authority may vouch for."""
+    return tuple(
+        name for name in names if not name.address and "." in name.text and not name.text.endswith(PRIVATE_ENDINGS)
+    )

@@ -20,6 +20,24 @@ class TlsFolder:
     def server(self) -> Path:
         return self.path / "server.pem"
 
+    @property
+    def own(self) -> Path:
+        """The person's own pair, as it was when it was last sound."""
+        return self.path / "own.pem"
+
+    @property
+    def certbot(self) -> Path:
+        return self.path / "certbot"
+
+    @property
+    def attempts(self) -> Path:
+        """What became of the last attempts to obtain certificates, so that a restart can't exceed anyone's limits."""
+        return self.path / "attempts.json"
+
+    def public(self, name: str) -> Path:
+        """The certificate that an ACME server gave for a name."""
+        return self.path / f"public-{name}.pem"
+
 
 @dataclass(frozen=True)
 class Places:
@@ -39,6 +57,21 @@ class Places:
     def run(self) -> Path:
         """In memory: gone with the container."""
         return self.root / "run/workhorse"
+
+    @property
+    def certificates(self) -> Path:
+        """The host's folder that CERTIFICATES names."""
+        return self.root / "certificates"
+
+    @property
+    def certificate_report(self) -> Path:
+        """What the running server knows about its certificates, for `workhorse status`."""
+        return self.run / "certificates.json"
+
+    @property
+    def sharing(self) -> Path:
+        """Until when the authority's certificate is offered to everyone."""
+        return self.run / "share-ca"
 
     @property
     def company_authority(self) -> Path:

@@ -2,28 +2,75 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import os
+import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyterlab.labapp import LabApp
 from traitlets.config import Config
 
+from entrypoint.headers import protect
 from entrypoint.names import LOCAL_NAMES, ServerName, reason_against
+from entrypoint.places import Places
+from entrypoint.tls_context import make_context
+from entrypoint.trust_page import add_trust_page
+
+if TYPE_CHECKING:
+    from entrypoint.certificate_keeper import CertificateKeeper
 
 UNKNOWN_NAMES_MAX = 8
 
 
 def main(config_file: Path) -> None:
+    # OpenSSL has read it, and no kernel should.
+    os.environ.pop("OPENSSL_CONF", None)
+    places = Places()
     config = json.loads(config_file.read_text())
     app = LabApp.initialize_server(argv=[], config=Config(with_quiet_start(config)))
     app.log.addFilter(is_worth_a_line)
     tell_unknown_names(app, tuple(config["Workhorse"]["names"]))
+    add_trust_page(app.web_app, places)
+    protect(app.web_app, serve_certificates(app, config["Workhorse"], places))
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     app.start()
+
+
+def serve_certificates(app: Any, settings: Mapping[str, Any], places: Places) -> Callable[[str], bool]:
+    """Serves with one TLS context, and keeps its certificates for as long as the server runs.
+
+    Returns:
+        Whether a name is served with a certificate that every browser trusts.
+    """
+    keeper: list[CertificateKeeper] = []
+
+    def serve(context: ssl.SSLContext) -> None:
+        app.http_server.ssl_options = context
+
+    def make_keeper() -> None:
+        # Reading certificates takes an import of 0.1 s, for which the first page need not wait.
+        from entrypoint.certificate_keeper import CertificateKeeper
+        from entrypoint.plan import make_plan
+
+        keeper.append(CertificateKeeper(make_plan(settings, places), places, serve, app.log))
+
+    async def keep() -> None:
+        if not keeper:
+            await asyncio.to_thread(make_keeper)
+        await keeper[0].run(lambda: datetime.now(UTC))
+
+    serve(make_context(places.tls.server))
+    if settings["certificate_file"] or settings["letsencrypt_email"]:
+        make_keeper()
+        keeper[0].look(datetime.now(UTC))
+    app.io_loop.add_callback(keep)
+    return lambda name: bool(keeper) and name in keeper[0].hsts_names
 
 
 def is_worth_a_line(record: logging.LogRecord) -> bool:

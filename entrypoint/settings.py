@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from entrypoint.errors import Problem, WorkhorseError
@@ -36,6 +37,13 @@ class Settings:
     bind_address: str = setting("The host's address to listen on; 127.0.0.1: through an ssh tunnel only", EVERYWHERE)
     port: int = setting("The host's port", "8888")
     repositories: str = setting("The host's folder with your notebooks", "./repositories")
+    certificates: str = setting("The host's folder with certificates of your own", "./certificates")
+    certificate_file: str = setting("Your own certificate with its chain, a file in that folder")
+    key_file: str = setting("Its private key, a file in that folder")
+    letsencrypt_email: str = setting("Your e-mail address: get certificates for public names from Let's Encrypt")
+    acme_server: str = setting("Another ACME server's directory (URL)")
+    acme_ca_file: str = setting("That server's root certificate, a file in CERTIFICATES")
+    acme_dns_hook: str = setting("A script in CERTIFICATES that proves names by DNS, where port 80 can't be reached")
     ca_file: str = setting("Your company's certificate authority (PEM), if its network needs one")
     base_image: str = setting("The conda base image, if not the public one")
 
@@ -70,9 +78,17 @@ def from_environ(environ: Mapping[str, str], read_text: Callable[[Path], str] = 
         bind_address=_bind_address(reader),
         port=_port(reader),
         repositories=reader.text("REPOSITORIES"),
+        certificates=reader.text("CERTIFICATES"),
+        certificate_file=_file_in_certificates(reader, "CERTIFICATE_FILE"),
+        key_file=_file_in_certificates(reader, "KEY_FILE"),
+        letsencrypt_email=_email(reader),
+        acme_server=_acme_server(reader),
+        acme_ca_file=_file_in_certificates(reader, "ACME_CA_FILE"),
+        acme_dns_hook=_file_in_certificates(reader, "ACME_DNS_HOOK"),
         ca_file=reader.text("CA_FILE"),
         base_image=reader.text("BASE_IMAGE"),
     )
+    _judge_companions(reader)
     if reader.problems:
         raise WorkhorseError(reader.problems)
     return settings
@@ -155,3 +171,48 @@ def _port(reader: _Reader) -> int:
         return int(text)
     reader.complain(f"PORT is '{text}', which is not a number from 1 to 65535.", "Use the usual one: PORT=8888")
     return 0
+
+
+def _file_in_certificates(reader: _Reader, name: str) -> str:
+    """A path below the folder that CERTIFICATES names, which is the one that the container sees."""
+    path = PurePosixPath(reader.text(name))
+    if path.is_absolute() or ".." in path.parts:
+        folder = path.parent if path.is_absolute() else "/etc/ssl/mine"
+        reader.complain(
+            f"{name} is '{path}', which is not a path inside the folder that CERTIFICATES names.",
+            f"Name the folder and the file apart: CERTIFICATES={folder} and {name}={path.name}",
+        )
+    return "" if str(path) == "." else str(path)
+
+
+def _email(reader: _Reader) -> str:
+    text = reader.text("LETSENCRYPT_EMAIL")
+    if text and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text):
+        reader.complain(
+            f"LETSENCRYPT_EMAIL is '{text}', which is not an e-mail address.",
+            "Give your own: LETSENCRYPT_EMAIL=ada@example.org",
+        )
+    return text
+
+
+def _acme_server(reader: _Reader) -> str:
+    text = reader.text("ACME_SERVER")
+    if text and not re.fullmatch(r"https://[^/\s]+(/\S*)?", text):
+        reader.complain(
+            f"ACME_SERVER is '{text}', which is not an address that starts with https://.",
+            "Give the whole address of its directory: ACME_SERVER=https://ca.example.org/acme/acme/directory",
+        )
+    return text
+
+
+def _judge_companions(reader: _Reader) -> None:
+    """Settings that do nothing without another are a mistake."""
+    for name, needed, example in (
+        ("CERTIFICATE_FILE", "KEY_FILE", "KEY_FILE=privkey.pem"),
+        ("KEY_FILE", "CERTIFICATE_FILE", "CERTIFICATE_FILE=fullchain.pem"),
+        ("ACME_SERVER", "LETSENCRYPT_EMAIL", "LETSENCRYPT_EMAIL=ada@example.org"),
+        ("ACME_CA_FILE", "ACME_SERVER", "ACME_SERVER=https://ca.example.org/acme/acme/directory"),
+        ("ACME_DNS_HOOK", "LETSENCRYPT_EMAIL", "LETSENCRYPT_EMAIL=ada@example.org"),
+    ):
+        if reader.text(name) and not reader.text(needed):
+            reader.complain(f"{name} is set without {needed}, and does nothing alone.", f"Add to .env: {example}")

@@ -41,10 +41,14 @@ def write_password_hash(path: Path, hashed: PasswordHash, owner: Owner | None) -
 
 
 def replace_password_hash(places: Places, hashed: str) -> None:
-    """Puts another hash in place, with the owner that the state folder has."""
+    """Puts another hash in place."""
+    write_private(places.password_hash, hashed.encode(), state_owner(places))
+
+
+def state_owner(places: Places) -> Owner | None:
+    """Whose the state is: what a command writes as root has to be that user's."""
     status = places.state.stat()
-    owner = Owner(status.st_uid, status.st_gid) if os.getuid() == 0 else None
-    write_private(places.password_hash, hashed.encode(), owner)
+    return Owner(status.st_uid, status.st_gid) if os.getuid() == 0 else None
 
 
 def keep_cookie_secret(path: Path, owner: Owner | None, say: Say) -> None:
@@ -63,10 +67,16 @@ def write_config(places: Places, settings: Settings, hashed: str, owner: Owner |
     for name in overruled(personal, ours):
         say(f"{name} in ~/.jupyter/jupyter_server_config.d is overruled: Workhorse and .env decide it.")
     config = merge(personal, ours)
-    config["Workhorse"] = {"names": list(map(str, settings.server_names))}
+    config["Workhorse"] = for_the_server(settings)
     if places.config.is_dir():
         set_aside(places.config)
     write_private(places.config, json.dumps(config, indent=2).encode(), owner)
+
+
+def for_the_server(settings: Settings) -> dict[str, object]:
+    """The settings that the running server needs, beside Jupyter's own; none of them is secret."""
+    names = ("certificate_file", "key_file", "letsencrypt_email", "acme_server", "acme_ca_file", "acme_dns_hook")
+    return {"names": list(map(str, settings.server_names)), **{name: getattr(settings, name) for name in names}}
 
 
 def _read_sound(path: Path, is_sound: Callable[[str], bool], say: Say) -> str | None:

@@ -19,6 +19,8 @@ from docker.models.containers import Container
 from dotenv import set_key
 from pytest_docker.plugin import get_docker_services
 
+from entrypoint.settings import variable_names
+
 REPOSITORY = Path(__file__).parents[1]
 READY_SECONDS = 60
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -58,6 +60,10 @@ class Stack:
         return self.folder / "repositories"
 
     @property
+    def certificates(self) -> Path:
+        return self.folder / "certificates"
+
+    @property
     def compose_command(self) -> list[str]:
         return ["docker", "compose", "--project-directory", str(self.folder), *self._files, "-p", self.project]
 
@@ -69,7 +75,7 @@ class Stack:
 
     def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs one `docker compose` command; its environment holds nothing of ours, as on a person's machine."""
-        own = {"JUPYTER_PASSWORD", "SERVER_NAMES", "BIND_ADDRESS", "PORT", "REPOSITORIES", "CA_FILE", "BASE_IMAGE"}
+        own = set(variable_names())
         environment = {name: value for name, value in os.environ.items() if name not in own}
         result = subprocess.run(
             [*self.compose_command, *arguments], capture_output=True, text=True, check=False, env=environment
@@ -134,6 +140,7 @@ def new_stack(folder: Path, **settings: str) -> Stack:
     (folder / "image").mkdir()
     shutil.copy(REPOSITORY / "image" / "empty", folder / "image")
     stack.repositories.mkdir()
+    stack.certificates.mkdir()
     if os.getuid() == 0:
         os.chown(stack.repositories, 1000, 1000)
     (folder / ".env").touch()

@@ -1,0 +1,74 @@
+"""What a person asks of the certificates: `workhorse ca`, `share-ca`, `renew` and `new-authority`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+
+from entrypoint.authority import Authority, load_authority, make_authority
+from entrypoint.errors import WorkhorseError
+from entrypoint.names import LOCAL_NAMES
+from entrypoint.places import Places
+from entrypoint.private_files import set_aside, write_private
+from entrypoint.settings import from_environ
+from entrypoint.sharing import MINUTES, PATH, apple_profile, open_sharing
+from entrypoint.state import state_owner
+
+
+def read_authority(places: Places) -> Authority:
+    try:
+        return load_authority(places.tls.authority.read_bytes())
+    except (OSError, ValueError) as error:
+        raise WorkhorseError.of(
+            f"{places.tls.authority} can't be read: {error}.", "Start the server first: docker compose up -d"
+        ) from error
+
+
+def ca(places: Places, arguments: argparse.Namespace) -> int:
+    authority = read_authority(places)
+    sys.stdout.buffer.write(apple_profile(authority) if arguments.apple else authority.certificate_pem)
+    return 0
+
+
+def share_ca(places: Places, _: argparse.Namespace) -> int:
+    import segno
+
+    authority, settings = read_authority(places), from_environ(os.environ)
+    open_sharing(places.sharing)
+    names = settings.server_names or LOCAL_NAMES[:1]
+    addresses = [f"https://{name.in_url}:{settings.port}{PATH}" for name in names]
+    print(f"For {MINUTES} minutes the authority's certificate is offered to whoever opens one of:\n")
+    for address in addresses:
+        print(f"  {address}")
+    print("\nOn the phone: go on past the warning, once. This opens the first:\n")
+    segno.make(addresses[0]).terminal(compact=True)
+    print("Compare the SHA-256 fingerprint there with this one:")
+    print(f"  {authority.fingerprint}")
+    if not settings.server_names:
+        print("\nNo phone knows this machine as 'localhost'. In .env: SERVER_NAMES=lab.example.org,192.168.1.20")
+    return 0
+
+
+def renew(places: Places, _: argparse.Namespace) -> int:
+    if not from_environ(os.environ).letsencrypt_email:
+        print("There is nothing to ask for: LETSENCRYPT_EMAIL is not set. The private authority's certificates")
+        print("are renewed by themselves.")
+        return 0
+    places.tls.attempts.unlink(missing_ok=True)
+    print("The next attempt starts within seconds: docker compose logs --follow workhorse")
+    return 0
+
+
+def new_authority(places: Places, _: argparse.Namespace) -> int:
+    names = (*LOCAL_NAMES, *from_environ(os.environ).server_names)
+    authority = make_authority(tuple(dict.fromkeys(names)), datetime.now(UTC))
+    aside = set_aside(places.tls.authority)
+    write_private(places.tls.authority, authority.pem, state_owner(places))
+    print("A new private authority signs from now on; the server changes over within seconds, and no kernel notices.")
+    print(f"  {authority.fingerprint}")
+    print("Every device has to trust it anew: docker compose exec workhorse workhorse share-ca")
+    print("Remove the old one from them, above all if it may have been stolen: until you do, they believe it.")
+    print(f"The old one is kept as {aside}." if aside else "There was none before.")
+    return 0

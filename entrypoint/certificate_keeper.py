@@ -1,0 +1,160 @@
+"""Keeps the certificates of a running server: notices what changes, renews, and swaps a new TLS context in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from entrypoint.own_certificate import install_own, stamp
+from entrypoint.places import Places
+from entrypoint.plan import Plan
+from entrypoint.public_certificates import PublicCertificates
+from entrypoint.served_certificate import is_publicly_trusted
+from entrypoint.serving import PRIVATE, PUBLIC, Source, describe, find_sources, source_for
+from entrypoint.tls import keep_certificates
+from entrypoint.tls_context import choose_by_name, make_context
+
+LOOK_SECONDS = 1.0
+# However little changes: a certificate may come to its end.
+JUDGE_EVERY = timedelta(minutes=10)
+
+
+class CertificateKeeper:
+    """The certificates of one running server."""
+
+    def __init__(
+        self, plan: Plan, places: Places, serve: Callable[[ssl.SSLContext], None], log: logging.Logger
+    ) -> None:
+        self.plan, self.places, self.serve, self.log = plan, places, serve, log
+        self.public = PublicCertificates(plan.acme, places.tls, plan.public, self.warn) if plan.acme else None
+        self.sources: tuple[Source, ...] = ()
+        self.hsts_names: frozenset[str] = frozenset()
+        self._seen: object = None
+        self._judged: datetime | None = None
+        self._own_seen: object = None
+        self._contexts: Mapping[Path, ssl.SSLContext] = {}
+        self._said: set[str] = set()
+
+    def warn(self, line: str) -> None:
+        self.log.warning("%s", line)
+
+    def say_once(self, line: str) -> None:
+        """Says each cause once, until something has served in between."""
+        if line not in self._said:
+            self._said.add(line)
+            self.warn(line)
+
+    def look(self, now: datetime) -> None:
+        """Notices whatever has changed on disk or come to its end, and serves accordingly."""
+        self._look_at_own(now)
+        if not self._needs_judging(now):
+            return
+        keep_certificates(self.places.tls, self.plan.names, now, None, self.warn)
+        if self.public:
+            self.public.install()
+        sources = tuple(find_sources(self.places.tls, bool(self.plan.own_files), self.plan.public, now))
+        if sources != self.sources and sources:
+            self._swap(sources, now)
+        self._seen, self._judged = self._stamp(), now
+
+    def _stamp(self) -> object:
+        tls = self.places.tls
+        return stamp([tls.authority, tls.server, tls.own, *(tls.public(name.text) for name in self.plan.public)])
+
+    def _needs_judging(self, now: datetime) -> bool:
+        # A clock that was set back must not postpone it.
+        is_late = self._judged is None or not timedelta() <= now - self._judged < JUDGE_EVERY
+        return is_late or self._stamp() != self._seen or any(now >= each.certificate.last_day for each in self.sources)
+
+    def _look_at_own(self, now: datetime) -> None:
+        if not self.plan.own_files:
+            return
+        own = stamp(self.plan.own_files)
+        if own == self._own_seen:
+            return
+        lines = list(install_own(self.places.tls, self.plan.own_files, self.plan.names, now, None))
+        if not lines:
+            self._said.clear()
+        for line in lines:
+            self.say_once(line)
+        # Written to while it was read: once more, at the next look.
+        self._own_seen = own if own == stamp(self.plan.own_files) else None
+
+    def _swap(self, sources: tuple[Source, ...], now: datetime) -> None:
+        kept = {source.path: source for source in self.sources}
+        contexts = {
+            source.path: self._contexts[source.path] if kept.get(source.path) == source else make_context(source.path)
+            for source in sources
+        }
+        default = next((source for source in sources if source.kind == PRIVATE), sources[0])
+
+        def choose(name: str) -> ssl.SSLContext | None:
+            source = source_for(name, sources)
+            return contexts[source.path] if source and source is not default else None
+
+        self.serve(choose_by_name(contexts[default.path], choose))
+        for source in set(sources) - set(self.sources):
+            if source.kind != PRIVATE or self.sources:
+                self.log.warning(
+                    "Now serving: %s, until %s.", _named(source), f"{source.certificate.last_day:%Y-%m-%d}"
+                )
+        self.sources, self._contexts = sources, contexts
+        self.hsts_names = frozenset(self._trusted_names(now))
+
+    def _trusted_names(self, now: datetime) -> list[str]:
+        served = ((name.text, source_for(name.text, self.sources)) for name in self.plan.names if not name.address)
+        return [
+            name
+            for name, source in served
+            if source and source.kind != PRIVATE and is_publicly_trusted(source.certificate, name, now)
+        ]
+
+    def report(self) -> None:
+        """Leaves what it knows for `workhorse status`."""
+        attempts = self.public.attempts() if self.public else {}
+        known = {
+            "served": [asdict(served) for served in describe(self.plan.names, self.sources)],
+            "attempts": {name: asdict(attempt) for name, attempt in attempts.items()},
+        }
+        text = json.dumps(known)
+        path = self.places.certificate_report
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+    async def run(self, now: Callable[[], datetime]) -> None:
+        """Never returns: looks every second, and renews beside it."""
+        await asyncio.gather(self._repeat(self._look_and_report, now), self._repeat(self._renew, now))
+
+    async def _look_and_report(self, now: Callable[[], datetime]) -> None:
+        self.look(now())
+        self.report()
+
+    async def _renew(self, now: Callable[[], datetime]) -> None:
+        if self.public:
+            await self.public.renew(now)
+
+    async def _repeat(self, step: Callable[[Any], Coroutine[Any, Any, None]], now: Callable[[], datetime]) -> None:
+        while True:
+            try:
+                await step(now)
+            except Exception as error:  # whatever it is, the server goes on with what it serves
+                self.say_once(f"Certificates: {error}")
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _named(source: Source) -> str:
+    names = ", ".join(sorted(source.certificate.patterns))
+    return (
+        f"{source.kind} for {names}" if source.kind != PUBLIC else f"the certificate for {names} by {_issuer(source)}"
+    )
+
+
+def _issuer(source: Source) -> str:
+    return source.certificate.leaf.issuer.rfc4514_string()

@@ -1,0 +1,36 @@
+"""What every answer of the server tells the browser about safety, and what it keeps to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.web import Application, OutputTransform
+
+HSTS_SECONDS = 180 * 24 * 3600
+
+
+def protect(web_app: Application, has_trusted_certificate: Callable[[str], bool]) -> None:
+    """Adds the headers to whatever any handler answers.
+
+    Args:
+        has_trusted_certificate: Whether a name is served with a certificate that every browser trusts. Only then may
+            a browser be told to insist on it (RFC 6797), or a person could never go on past a warning again.
+    """
+
+    class Headers(OutputTransform):
+        def __init__(self, request: HTTPServerRequest) -> None:
+            self.host = request.host_name
+
+        def transform_first_chunk(
+            self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+        ) -> tuple[int, HTTPHeaders, bytes]:
+            headers.pop("Server", None)
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Referrer-Policy"] = "same-origin"
+            headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            if has_trusted_certificate(self.host):
+                headers["Strict-Transport-Security"] = f"max-age={HSTS_SECONDS}"
+            return status_code, headers, chunk
+
+    web_app.add_transform(Headers)

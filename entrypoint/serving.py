@@ -1,0 +1,68 @@
+"""Which certificate serves which name: the person's own first, then the public one, then the private authority's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from entrypoint.names import LOCAL_NAMES, ServerName
+from entrypoint.places import TlsFolder
+from entrypoint.served_certificate import ServedCertificate, read_pair, reason_against_now
+
+OWN, PUBLIC, PRIVATE = "your own certificate", "publicly trusted", "private authority"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A certificate in the volume, and where it comes from."""
+
+    kind: str
+    path: Path
+    certificate: ServedCertificate
+
+
+def find_sources(folder: TlsFolder, has_own: bool, public: Sequence[ServerName], now: datetime) -> Iterator[Source]:
+    """The certificates in the volume that count now, the preferred first."""
+    candidates = [(OWN, folder.own)] if has_own else []
+    candidates += [(PUBLIC, folder.public(name.text)) for name in public]
+    for kind, path in (*candidates, (PRIVATE, folder.server)):
+        if (certificate := load(path)) and not reason_against_now(certificate, now):
+            yield Source(kind, path, certificate)
+
+
+def load(path: Path) -> ServedCertificate | None:
+    try:
+        pem = path.read_bytes()
+        return read_pair(pem, pem)
+    except (OSError, ValueError):
+        return None
+
+
+def source_for(name: str, sources: Iterable[Source]) -> Source | None:
+    return next((source for source in sources if source.certificate.covers(name)), None)
+
+
+@dataclass(frozen=True)
+class Served:
+    """The names that one certificate serves, as `workhorse status` shows them."""
+
+    names: tuple[str, ...]
+    kind: str
+    last_day: str
+
+
+def describe(names: Sequence[ServerName], sources: Sequence[Source]) -> list[Served]:
+    """Every name of the server with the certificate that a browser gets there."""
+    by_source: dict[Source, list[str]] = {source: [] for source in sources}
+    for name in (*names, *(local for local in LOCAL_NAMES if local not in names)):
+        # A browser sends no name for an address (RFC 6066), so the default serves there.
+        eligible = [source for source in sources if source.kind == PRIVATE or not name.address]
+        if source := source_for(name.text, eligible):
+            by_source[source].append(name.text)
+    return [
+        Served(tuple(served), source.kind, f"{source.certificate.last_day:%Y-%m-%d}")
+        for source, served in by_source.items()
+        if served
+    ]

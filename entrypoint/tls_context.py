@@ -1,0 +1,44 @@
+"""The server's side of TLS: one context for each certificate, and the choice between them by name."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from entrypoint.tls_socket import ServerSocket
+
+# Mozilla's intermediate profile for TLS 1.2 (ssl-config.mozilla.org); TLS 1.3 has its own, which are all sound. The
+# groups are chosen in openssl.cnf, since Python's ssl can't.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+def make_context(pem: Path) -> ssl.SSLContext:
+    """A fresh context; never change one that serves, since a failed load leaves it broken.
+
+    Args:
+        pem: The key, the certificate and its chain, in one file.
+
+    Raises:
+        OSError: ssl.SSLError among them: the file is not a pair that OpenSSL can serve with.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslsocket_class = ServerSocket
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    # A password callback, so that OpenSSL never asks a terminal that isn't there.
+    context.load_cert_chain(pem, password=lambda: b"")
+    return context
+
+
+def choose_by_name(default: ssl.SSLContext, choose: Callable[[str], ssl.SSLContext | None]) -> ssl.SSLContext:
+    """Lets a context give way, connection by connection, to the one for the name that the client asks for (SNI)."""
+
+    def switch(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+        if name and (context := choose(name.lower())):
+            connection.context = context
+
+    default.sni_callback = switch
+    return default
