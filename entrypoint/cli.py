@@ -34,6 +34,12 @@ without a warning. The authority may vouch for this server's names and local net
 For phones and tablets: docker compose exec workhorse workhorse share-ca
 """
 
+TOTP_HELP = """\
+Enrol a phone as a second factor: an authenticator app scans the QR code, and shows six digits every 30 seconds that the
+login asks for besides the password. Ten recovery codes let you in without the phone, each of them once. Running this
+again replaces both. Switch it on with TOTP=on in .env, then: docker compose up -d
+"""
+
 NEW_AUTHORITY = "make a new private authority, when the old one may have been stolen or nears its end"
 
 NEW_AUTHORITY_HELP = """\
@@ -57,6 +63,10 @@ class Command:
 COMMANDS = (
     Command("status", "entrypoint.cli:status", "where to open it, whom to trust, until when"),
     Command("reset-password", "entrypoint.cli:reset_password", "make up a new password and show it"),
+    Command("sign-out", "entrypoint.cli:sign_out", "log every device out; kernels run on"),
+    Command(
+        "totp", "entrypoint.enrolment:totp", "enrol a phone for codes (TOTP=on in .env), with a QR code", TOTP_HELP
+    ),
     Command(
         "ca",
         "entrypoint.certificate_commands:ca",
@@ -110,7 +120,15 @@ def reset_password(places: Places, _: argparse.Namespace) -> int:
     password = generate_password()
     replace_password_hash(places, hash_password(password))
     print(f"The new password, shown this once: {password}")
-    print("It counts from the next start, which ends running kernels: docker compose restart")
+    print("It counts at once: every device has to log in anew. Kernels run on.")
+    return 0
+
+
+def sign_out(places: Places, _: argparse.Namespace) -> int:
+    from entrypoint.state import replace_cookie_secret
+
+    replace_cookie_secret(places)
+    print("Every device is logged out within a second. Kernels run on.")
     return 0
 
 

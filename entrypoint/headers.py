@@ -7,6 +7,8 @@ from collections.abc import Callable
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, OutputTransform
 
+# Notebooks show scripts, styles and images of their own making; what else may be closed to them, is.
+POLICY = "frame-ancestors 'self'; base-uri 'self'; object-src 'self' blob:; form-action 'self'"
 HSTS_SECONDS = 180 * 24 * 3600
 
 
@@ -28,6 +30,7 @@ def protect(web_app: Application, has_trusted_certificate: Callable[[str], bool]
             headers.pop("Server", None)
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "same-origin"
+            headers["Content-Security-Policy"] = headers.get("Content-Security-Policy", "") or POLICY
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
             if has_trusted_certificate(self.host):
                 headers["Strict-Transport-Security"] = f"max-age={HSTS_SECONDS}"

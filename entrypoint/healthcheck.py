@@ -7,7 +7,7 @@ import ssl
 import sys
 
 TIMEOUT_SECONDS = 5
-REQUEST = b"GET /api HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 def reason_unhealthy(authority: str, port: int) -> str | None:

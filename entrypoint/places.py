@@ -94,5 +94,13 @@ class Places:
         return self.state / "cookie-secret"
 
     @property
+    def second_factor(self) -> Path:
+        return self.state / "second-factor.json"
+
+    @property
+    def logins(self) -> Path:
+        return self.state / "logins.json"
+
+    @property
     def config(self) -> Path:
         return self.state / "jupyter_server_config.json"

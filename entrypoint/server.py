@@ -8,14 +8,18 @@ import logging
 import os
 import ssl
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_server.utils import JupyterServerAuthWarning, url_path_join
 from jupyterlab.labapp import LabApp
 from traitlets.config import Config
 
+from entrypoint.credentials import follow_credentials
+from entrypoint.door import HealthHandler
 from entrypoint.headers import protect
 from entrypoint.names import LOCAL_NAMES, ServerName, reason_against
 from entrypoint.places import Places
@@ -33,11 +37,15 @@ def main(config_file: Path) -> None:
     os.environ.pop("OPENSSL_CONF", None)
     places = Places()
     config = json.loads(config_file.read_text())
+    # Extensions that leave the guarding to jupyter-server, which does guard them.
+    warnings.simplefilter("ignore", JupyterServerAuthWarning)
     app = LabApp.initialize_server(argv=[], config=Config(with_quiet_start(config)))
     app.log.addFilter(is_worth_a_line)
     tell_unknown_names(app, tuple(config["Workhorse"]["names"]))
+    app.web_app.add_handlers(".*", [(url_path_join(app.base_url, "health"), HealthHandler)])
     add_trust_page(app.web_app, places)
     protect(app.web_app, serve_certificates(app, config["Workhorse"], places))
+    app.io_loop.add_callback(follow_credentials, app, places)
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     app.start()
 
@@ -91,8 +99,11 @@ def tell_unknown_names(app: Any, names: tuple[str, ...]) -> None:
     log_request: Callable[[Any], None] = web_app.settings["log_function"]
 
     def log_request_and_name(handler: Any) -> None:
-        log_request(handler)
-        if len(known) < len(names) + len(LOCAL_NAMES) + UNKNOWN_NAMES_MAX and getattr(handler, "current_user", None):
+        is_member = getattr(handler, "current_user", None)
+        # What strangers are refused would fill the log; their guesses have a line of their own.
+        if is_member or handler.get_status() < 400 or handler.get_status() >= 500:
+            log_request(handler)
+        if is_member and len(known) < len(names) + len(LOCAL_NAMES) + UNKNOWN_NAMES_MAX:
             _tell_once(handler.request.host_name, names, known, app.log)
 
     web_app.settings["log_function"] = log_request_and_name

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
+from entrypoint.places import Places
+from entrypoint.settings import Settings
 
 Config = dict[str, dict[str, Any]]
 
@@ -19,31 +21,39 @@ PORT = 8888
 KERNEL_SHUTDOWN_SECONDS = 2.0
 
 
-def server_config(pem: Path, cookie_secret: Path, hashed_password: str, root: Path, home: Path) -> Config:
+def server_config(places: Places, settings: Settings, hashed_password: str) -> Config:
     """What Workhorse decides; it wins over a person's own files."""
     return {
         "ServerApp": {
             "ip": "*",
             "port": PORT,
             "port_retries": 0,
-            "certfile": str(pem),
-            "keyfile": str(pem),
-            "cookie_secret_file": str(cookie_secret),
-            "root_dir": str(root),
+            "certfile": str(places.tls.server),
+            "keyfile": str(places.tls.server),
+            "cookie_secret_file": str(places.cookie_secret),
+            "root_dir": str(places.repositories),
             "extra_template_paths": [str(PAGES)],
             "open_browser": False,
             "allow_remote_access": True,
             # In rootless Docker uid 0 is the person.
             "allow_root": True,
             "quit_button": False,
+            "identity_provider_class": "entrypoint.door.Door",
+            "allow_unauthenticated_access": False,
             "kernel_spec_manager_class": "entrypoint.kernels.EnvironmentKernelSpecs",
             "kernel_manager_class": "entrypoint.kernels.NamedKernels",
             # Without this pair tornado warns about Jupyter's own values at every websocket.
             "websocket_ping_interval": 30_000,
             "websocket_ping_timeout": 30_000,
         },
-        "IdentityProvider": {"token": "", "login_handler_class": "entrypoint.door.LoginHandler"},
+        "IdentityProvider": {
+            "token": "",
+            "login_handler_class": "entrypoint.door.LoginHandler",
+            "cookie_options": {"samesite": "Lax", "expires_days": settings.session_days},
+            "get_secure_cookie_kwargs": {"max_age_days": settings.session_days},
+        },
         "PasswordIdentityProvider": {"hashed_password": hashed_password, "allow_password_change": False},
+        "Door": {"trusted_proxies": settings.trusted_proxies, "second_factor": settings.totp},
         "FileContentsManager": {"delete_to_trash": False},
         "AsyncKernelManager": {"shutdown_wait_time": KERNEL_SHUTDOWN_SECONDS},
         # Kernels that can encrypt do; the others go on as ever.
@@ -51,10 +61,12 @@ def server_config(pem: Path, cookie_secret: Path, hashed_password: str, root: Pa
         # Nothing calls the internet by itself, and the server's environment can't be written to.
         "LabApp": {
             "news_url": None,
-            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+            "check_for_updates_class": "entrypoint.last_login.LastLogin",
             "extension_manager": "readonly",
             # Widgets' browser side comes with the kernel's packages; a person's own come first.
-            "extra_labextensions_path": [str(venv_of(home) / LABEXTENSIONS), str(DEFAULT_ENVIRONMENT / LABEXTENSIONS)],
+            "extra_labextensions_path": [
+                str(world / LABEXTENSIONS) for world in (venv_of(places.home), DEFAULT_ENVIRONMENT)
+            ],
         },
     }
 

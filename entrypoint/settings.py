@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from entrypoint.clients import parse_networks
 from entrypoint.errors import Problem, WorkhorseError
 from entrypoint.names import ServerName, reason_against
 
@@ -36,6 +37,10 @@ class Settings:
     server_names: tuple[ServerName, ...] = setting("The names and IP addresses you open it by, comma-separated")
     bind_address: str = setting("The host's address to listen on; 127.0.0.1: through an ssh tunnel only", EVERYWHERE)
     port: int = setting("The host's port", "8888")
+    session_days: int = setting("For how many days a login lasts", "30")
+    totp: bool = setting("on: ask for a code from your phone besides the password", "off")
+    trusted_proxies: str = setting("Addresses of your own reverse proxies, whose X-Forwarded-For counts")
+    memory_limit: str = setting("The most memory that all notebooks together may take, such as 64g", "0")
     repositories: str = setting("The host's folder with your notebooks", "./repositories")
     certificates: str = setting("The host's folder with certificates of your own", "./certificates")
     certificate_file: str = setting("Your own certificate with its chain, a file in that folder")
@@ -77,6 +82,10 @@ def from_environ(environ: Mapping[str, str], read_text: Callable[[Path], str] = 
         server_names=_server_names(reader),
         bind_address=_bind_address(reader),
         port=_port(reader),
+        session_days=_session_days(reader),
+        totp=_switch(reader, "TOTP"),
+        trusted_proxies=_trusted_proxies(reader),
+        memory_limit=_memory_limit(reader),
         repositories=reader.text("REPOSITORIES"),
         certificates=reader.text("CERTIFICATES"),
         certificate_file=_file_in_certificates(reader, "CERTIFICATE_FILE"),
@@ -171,6 +180,44 @@ def _port(reader: _Reader) -> int:
         return int(text)
     reader.complain(f"PORT is '{text}', which is not a number from 1 to 65535.", "Use the usual one: PORT=8888")
     return 0
+
+
+def _session_days(reader: _Reader) -> int:
+    text = reader.text("SESSION_DAYS")
+    # Browsers keep no cookie for longer than 400 days.
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 400:
+        return int(text)
+    reader.complain(f"SESSION_DAYS is '{text}', which is not a number from 1 to 400.", "A month: SESSION_DAYS=30")
+    return 0
+
+
+def _switch(reader: _Reader, name: str) -> bool:
+    text = reader.text(name).lower()
+    if text not in ("on", "off"):
+        reader.complain(f"{name} is '{text}', which is neither on nor off.", f"Write one of the two: {name}=on")
+    return text == "on"
+
+
+def _trusted_proxies(reader: _Reader) -> str:
+    text = reader.text("TRUSTED_PROXIES")
+    try:
+        parse_networks(text)
+    except ValueError as error:
+        reader.complain(
+            f"TRUSTED_PROXIES holds {error}.", "Give the proxies' addresses or networks: TRUSTED_PROXIES=172.18.0.0/16"
+        )
+    return text
+
+
+def _memory_limit(reader: _Reader) -> str:
+    """In Docker's own notation, since Compose reads it too."""
+    text = reader.text("MEMORY_LIMIT").lower()
+    if not re.fullmatch(r"\d+[bkmg]?b?", text):
+        reader.complain(
+            f"MEMORY_LIMIT is '{text}', which is not an amount of memory.",
+            "Give it in gigabytes, or 0 for no limit: MEMORY_LIMIT=64g",
+        )
+    return text
 
 
 def _file_in_certificates(reader: _Reader, name: str) -> str:

@@ -51,6 +51,11 @@ def state_owner(places: Places) -> Owner | None:
     return Owner(status.st_uid, status.st_gid) if os.getuid() == 0 else None
 
 
+def replace_cookie_secret(places: Places) -> None:
+    """Whoever is logged in, is so no more."""
+    write_private(places.cookie_secret, secrets.token_hex(COOKIE_SECRET_BYTES).encode(), state_owner(places))
+
+
 def keep_cookie_secret(path: Path, owner: Owner | None, say: Say) -> None:
     """Makes the secret that signs login cookies, where there is no sound one: an empty one would sign for anybody."""
     pattern = re.compile(rf"[0-9a-f]{{{2 * COOKIE_SECRET_BYTES}}}")
@@ -60,7 +65,7 @@ def keep_cookie_secret(path: Path, owner: Owner | None, say: Say) -> None:
 
 def write_config(places: Places, settings: Settings, hashed: str, owner: Owner | None, say: Say) -> None:
     """Writes the server's configuration over the person's own, and says what it overrules."""
-    ours = server_config(places.tls.server, places.cookie_secret, hashed, places.repositories, places.home)
+    ours = server_config(places, settings, hashed)
     personal, unreadable = personal_config(places.home)
     for line in unreadable:
         say(line)

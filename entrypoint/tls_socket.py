@@ -7,7 +7,8 @@ import ctypes
 import re
 import socket
 import ssl
-from typing import Any
+import weakref
+from typing import Any, ClassVar
 
 # The same library that Python's ssl is linked to, which is loaded already.
 _clear_errors = ctypes.PyDLL("libcrypto.so.3").ERR_clear_error
@@ -28,8 +29,12 @@ class ServerSocket(ssl.SSLSocket):
     starts with an empty queue.
     """
 
+    # Every connection of the process, so that a sign-out can end them.
+    open: ClassVar[weakref.WeakSet[ServerSocket]] = weakref.WeakSet()
+
     def do_handshake(self, block: bool = False) -> None:
         _clear_errors()
+        ServerSocket.open.add(self)
         try:
             super().do_handshake(block)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):

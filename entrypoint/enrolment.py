@@ -1,0 +1,35 @@
+"""Enrols a phone as a second factor: `workhorse totp`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from entrypoint.places import Places
+from entrypoint.private_files import set_aside, write_private
+from entrypoint.second_factor import new_second_factor, provisioning_uri, to_json
+from entrypoint.settings import from_environ
+from entrypoint.state import state_owner
+
+
+def totp(places: Places, _: argparse.Namespace) -> int:
+    import segno
+
+    settings = from_environ(os.environ)
+    factor, recovery_codes = new_second_factor()
+    if places.second_factor.is_dir():
+        set_aside(places.second_factor)
+    write_private(places.second_factor, to_json(factor).encode(), state_owner(places))
+    host = settings.server_names[0].text if settings.server_names else "workhorse"
+    print("Scan this with an authenticator app:\n")
+    segno.make(provisioning_uri(factor, host)).terminal(compact=True)
+    print(f"or type this key into it: {factor.secret}\n")
+    print("Recovery codes, each good for one login without the phone. Write them down; they are shown this once:")
+    for code in recovery_codes:
+        print(f"  {code}")
+    print(
+        "\nThe login asks for a code from now on."
+        if settings.totp
+        else "\nThe login doesn't ask for a code yet. In .env: TOTP=on   then: docker compose up -d"
+    )
+    return 0
