@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from entrypoint import lock
 from entrypoint.errors import WorkhorseError
 from entrypoint.home import prepare_home, prepare_venv
 from entrypoint.identity import NAME, Identity, adopt_folder, find_identity, reason_not_writable, write_accounts
@@ -34,6 +35,8 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     write_accounts(identity.user, places.home, places.run)
     adopt_folder(places.repositories, identity)
     prepare_state(places.state, identity.owner)
+    if not arguments:
+        lock.share(places.state)
     prepare_home(places.home, identity)
 
     authority, _ = keep_certificates(places.tls, settings.server_names, now, identity.owner, say)

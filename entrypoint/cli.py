@@ -34,6 +34,22 @@ without a warning. The authority may vouch for this server's names and local net
 For phones and tablets: docker compose exec workhorse workhorse share-ca
 """
 
+BACKUP_HELP = """\
+Write one archive of everything but the notebooks' folder and .env. The server may go on running.
+
+  docker compose exec -T workhorse workhorse backup > workhorse-backup.tar.gz
+
+It holds the server's keys and password hash: keep it as safe as those. Caches are left out; of the environments
+that pip and conda made, it holds lists of packages.
+"""
+
+RESTORE_HELP = """\
+Put a backup in the place of what the volumes hold, which is moved to before-restore-1 there; nothing is deleted.
+On a new machine, copy .env and the notebooks' folder too, and do this before the first start:
+
+  docker compose run --rm -T workhorse workhorse restore < workhorse-backup.tar.gz
+"""
+
 TOTP_HELP = """\
 Enrol a phone as a second factor: an authenticator app scans the QR code, and shows six digits every 30 seconds that the
 login asks for besides the password. Ten recovery codes let you in without the phone, each of them once. Running this
@@ -81,6 +97,14 @@ COMMANDS = (
     ),
     Command("renew", "entrypoint.certificate_commands:renew", "ask Let's Encrypt now, without waiting"),
     Command("new-authority", "entrypoint.certificate_commands:new_authority", NEW_AUTHORITY, NEW_AUTHORITY_HELP),
+    Command("backup", "entrypoint.backup:run", "write everything but notebooks to standard output", BACKUP_HELP),
+    Command(
+        "restore",
+        "entrypoint.restore:run",
+        "put a backup into the volumes of a stopped server (--help)",
+        RESTORE_HELP,
+        (("--replace", "even if the home volume is in use: what is there is moved to before-restore-1"),),
+    ),
     Command("healthcheck", "entrypoint.cli:check_health", "ask the server whether it answers; exit status 1 if not"),
 )
 

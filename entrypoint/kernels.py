@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
-from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from traitlets import Float, List, Unicode
 
 from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
@@ -121,6 +121,14 @@ def _variables(prefix: Path, folders: list[Path]) -> dict[str, str]:
     if (prefix / "conda-meta").is_dir():
         return {"PATH": path, "CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": prefix.name}
     return {"PATH": path, "VIRTUAL_ENV": str(prefix)}
+
+
+class ExpendableKernel(ServerKernelManager):
+    """A kernel that the system ends before the server when memory runs out."""
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+        # Anyone may make a process more likely to be chosen, and its children are so too (proc(5), oom_score_adj).
+        await super()._async_launch_kernel(["choom", "-n", "500", "--", *kernel_cmd], **options)
 
 
 class NamedKernels(AsyncMappingKernelManager):

@@ -42,9 +42,9 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
             "allow_unauthenticated_access": False,
             "kernel_spec_manager_class": "entrypoint.kernels.EnvironmentKernelSpecs",
             "kernel_manager_class": "entrypoint.kernels.NamedKernels",
-            # Without this pair tornado warns about Jupyter's own values at every websocket.
-            "websocket_ping_interval": 30_000,
-            "websocket_ping_timeout": 30_000,
+            "kernel_websocket_connection_class": "entrypoint.connection.ToldConnection",
+            # Milliseconds; tornado warns about Jupyter's own pair at every websocket.
+            "tornado_settings": {"ws_ping_interval": 30_000, "ws_ping_timeout": 30_000},
         },
         "IdentityProvider": {
             "token": "",
@@ -57,7 +57,10 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
         "FileContentsManager": {"delete_to_trash": False},
         "AsyncKernelManager": {"shutdown_wait_time": KERNEL_SHUTDOWN_SECONDS},
         # Kernels that can encrypt do; the others go on as ever.
-        "MappingKernelManager": {"transport_encryption": "auto"},
+        "MappingKernelManager": {
+            "transport_encryption": "auto",
+            "kernel_manager_class": "entrypoint.kernels.ExpendableKernel",
+        },
         # Nothing calls the internet by itself, and the server's environment can't be written to.
         "LabApp": {
             "news_url": None,

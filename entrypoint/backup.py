@@ -1,0 +1,79 @@
+"""The command that writes one archive of both volumes to standard output, while the server runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from entrypoint import lock
+from entrypoint.archive import Written, write_archive
+from entrypoint.contents import UNREADABLE, Contents, survey
+from entrypoint.errors import WorkhorseError
+from entrypoint.places import Places
+
+Say = Callable[[str], None]
+
+NOTES_SHOWN = 10
+
+
+def run(places: Places, _: argparse.Namespace) -> int:
+    """The command `workhorse backup`."""
+    # Unbuffered, so that nothing is left to be written once nobody reads.
+    with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as stdout:
+        backup(places, cast(BinaryIO, stdout), datetime.now(UTC), lambda line: print(line, file=sys.stderr))
+    return 0
+
+
+def backup(places: Places, stdout: BinaryIO, now: datetime, say: Say) -> None:
+    """Writes the archive to standard output, and says what it holds.
+
+    Raises:
+        WorkhorseError: Nothing takes the archive.
+    """
+    if stdout.isatty():
+        command = "docker compose exec -T workhorse workhorse backup > workhorse-backup.tar.gz"
+        raise WorkhorseError.of("A backup is a file, not text for a terminal.", f"On the host: {command}")
+    become_owner(places.state)
+    with lock.shared(places.state):
+        contents = survey(places)
+        written = _write_or_say_why_not(contents, stdout, now)
+    for line in summary(contents, written):
+        say(line)
+
+
+def _write_or_say_why_not(contents: Contents, stdout: BinaryIO, now: datetime) -> Written:
+    try:
+        return write_archive(contents, stdout, now)
+    except OSError as error:
+        raise WorkhorseError.of(
+            f"The backup is not complete: {error.strerror}.", "Free some space where the archive goes, then try again."
+        ) from error
+
+
+def become_owner(folder: Path) -> None:
+    """Gives up root for good: the user of a home may put links and databases there that are traps for root."""
+    owner = folder.stat()
+    if os.getuid() == 0 and owner.st_uid != 0:
+        # In this order: once the user has changed, the groups can't.
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+def summary(contents: Contents, written: Written) -> Iterator[str]:
+    left_out = ", ".join(f"{len(names)} {reason}" for reason, names in sorted(contents.left_out.items()))
+    yield (
+        f"Backed up {written.files} files, {written.bytes / 1e6:.1f} MB, into {written.archive_bytes / 1e6:.1f} MB. "
+        f"Left out: {left_out or 'nothing'}."
+    )
+    notes = [(name, "unreadable") for name in contents.left_out.get(UNREADABLE, [])] + [*written.notes.items()]
+    for name, note in notes[:NOTES_SHOWN]:
+        yield f"  {name}: {note}"
+    if hidden := len(notes[NOTES_SHOWN:]):
+        yield f"  and {hidden} more"
+    yield "The archive holds this server's keys and password hash: who has it can pass for the server. Keep it safe."

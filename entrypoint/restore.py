@@ -1,0 +1,145 @@
+"""Puts what a backup holds into the volumes of a stopped server, all of it or nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from entrypoint import lock
+from entrypoint.backup import become_owner
+from entrypoint.contents import ASIDE, RESTORING
+from entrypoint.errors import WorkhorseError
+from entrypoint.home import venv_of
+from entrypoint.places import Places
+from entrypoint.unpack import unpack
+
+Say = Callable[[str], None]
+
+COMMAND = "docker compose run --rm -T workhorse workhorse restore{} < workhorse-backup.tar.gz"
+NAMES_SHOWN = 5
+
+
+def run(places: Places, arguments: argparse.Namespace) -> int:
+    """The command `workhorse restore`."""
+    restore(places, sys.stdin.buffer, arguments.replace, lambda line: print(line, file=sys.stderr))
+    return 0
+
+
+def restore(places: Places, stdin: BinaryIO, replace: bool, say: Say) -> None:
+    """Reads an archive from standard input and puts it in place of what is there, which is moved aside.
+
+    Args:
+        replace: Whether a home that is in use may be moved aside too.
+
+    Raises:
+        WorkhorseError: Nothing was changed.
+    """
+    if stdin.isatty():
+        raise WorkhorseError.of(
+            "The backup to restore comes from standard input.", f"On the host: {COMMAND.format('')}"
+        )
+    become_owner(places.state)
+    with lock.claimed(places.state):
+        _refuse_used_home(places.home, replace)
+        try:
+            with _unpacking_folders(places) as folders:
+                unpacked = unpack(stdin, folders)
+                asides = put_in_place(places, folders)
+        except OSError as error:
+            raise _unwritable(error) from error
+    say(f"Restored {unpacked.files} files of {unpacked.manifest.get('date')}. Next: docker compose up -d")
+    for folder in asides:
+        say(f"What was there before lies in {folder}.")
+    if unpacked.lists:
+        say(f"Your environments came as lists of packages: see ~/{unpacked.lists}/README.txt")
+
+
+def _unwritable(error: OSError) -> WorkhorseError:
+    return WorkhorseError.of(
+        f"The backup can't be restored, and everything is as it was: {error}.",
+        f"Free some space on the disk that holds Docker's volumes, or let user {os.geteuid()} write there.",
+    )
+
+
+def _refuse_used_home(home: Path, replace: bool) -> None:
+    used = sorted(place.name for place in _occupants(home) if place != venv_of(home))
+    if used and not replace:
+        more = f" and {len(used) - NAMES_SHOWN} more" if len(used) > NAMES_SHOWN else ""
+        raise WorkhorseError.of(
+            f"The home volume is in use: it holds {', '.join(used[:NAMES_SHOWN])}{more}. Nothing was restored.",
+            f"To move that to {ASIDE}1 there and restore: {COMMAND.format(' --replace')}",
+        )
+
+
+def _occupants(root: Path) -> list[Path]:
+    return [place for place in root.iterdir() if not place.name.startswith((ASIDE, RESTORING))]
+
+
+@contextmanager
+def _unpacking_folders(places: Places) -> Iterator[dict[str, Path]]:
+    """A private folder in each volume, so that its content can be moved into place and not copied."""
+    roots = {"state": places.state, "home": places.home}
+    for root in roots.values():
+        for remains in root.glob(f"{RESTORING}*"):  # of a restore that was killed: no other can run now
+            shutil.rmtree(remains)
+    folders: dict[str, Path] = {}
+    try:
+        for volume, root in roots.items():
+            folders[volume] = Path(tempfile.mkdtemp(prefix=RESTORING, dir=root))
+        yield folders
+    finally:
+        for folder in folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def put_in_place(places: Places, folders: Mapping[str, Path]) -> list[Path]:
+    """Moves what is there aside and what was unpacked to its place; returns where the former lies.
+
+    Raises:
+        OSError: Something can't be moved; then nothing is.
+    """
+    asides, moves = [], []
+    for root, folder in ((places.state, folders["state"]), (places.home, folders["home"])):
+        restored = list(folder.iterdir())
+        # The start makes the virtual environment, which belongs to this machine; a backup holds its list.
+        wanted = {place.name for place in restored}
+        old = [place for place in _occupants(root) if place != venv_of(places.home) or place.name in wanted]
+        if old:
+            asides.append(aside := _free_folder(root))
+            moves += [(place, aside / place.name) for place in old]
+        moves += [(place, root / place.name) for place in restored]
+    _move(asides, moves)
+    return asides
+
+
+def _free_folder(root: Path) -> Path:
+    number = 1
+    while os.path.lexists(root / f"{ASIDE}{number}"):
+        number += 1
+    return root / f"{ASIDE}{number}"
+
+
+def _move(new_folders: Iterable[Path], moves: Iterable[tuple[Path, Path]]) -> None:
+    done: list[tuple[Path, Path]] = []
+    try:
+        for folder in new_folders:
+            folder.mkdir(mode=0o700)
+        for source, target in moves:
+            if os.path.lexists(target):
+                raise FileExistsError(f"{target} is there already")
+            source.rename(target)
+            done.append((source, target))
+    except OSError:
+        for source, target in reversed(done):
+            target.rename(source)
+        for folder in new_folders:
+            if folder.is_dir():
+                folder.rmdir()
+        raise

@@ -1,0 +1,110 @@
+"""A server that moves to another machine: backed up while it runs, restored where nothing is yet."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.stacks import Stack
+
+MakeStack = Callable[..., Stack]
+THEME = "settings/@jupyterlab/apputils-extension:themes"
+OPEN_DATABASE = """
+import pathlib, sqlite3
+database = sqlite3.connect(pathlib.Path.home() / "results.db")
+database.execute("PRAGMA journal_mode=WAL")
+database.execute("CREATE TABLE results AS SELECT 42 AS answer")
+database.commit()
+"""
+
+
+def back_up(stack: Stack) -> tuple[Path, str]:
+    """The archive, fetched as the README has it, and what was said meanwhile."""
+    archive = stack.folder / "workhorse-backup.tar.gz"
+    with archive.open("wb") as file:
+        command = [*stack.compose_command, "exec", "-T", "workhorse", "workhorse", "backup"]
+        result = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, check=True)
+    return archive, result.stderr
+
+
+def restore(stack: Stack, archive: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    with archive.open("rb") as file:
+        command = [*stack.compose_command, "run", "--rm", "-T", "workhorse", "workhorse", "restore", *options]
+        return subprocess.run(command, stdin=file, capture_output=True, text=True, check=False)
+
+
+def change_theme(client: Client) -> None:
+    url = f"{client.url}/lab/api/{THEME}"
+    headers = {"X-XSRFToken": client.session.cookies["_xsrf"]}
+    raw = {"raw": '{"theme": "JupyterLab Dark"}'}
+    client.session.put(url, json=raw, headers=headers, timeout=30).raise_for_status()
+
+
+def read_theme(client: Client) -> str:
+    response = client.session.get(f"{client.url}/lab/api/{THEME}", timeout=30)
+    response.raise_for_status()
+    return str(response.json()["settings"]["theme"])
+
+
+def test_a_server_moves_with_its_keys_password_settings_and_lists(own_stack: MakeStack) -> None:
+    old, new = own_stack(JUPYTER_PASSWORD=PASSWORD), own_stack()
+    old.up()
+    trusted = old.authority()
+    with Client(old.url, trusted) as client:
+        client.login(PASSWORD)
+        change_theme(client)
+        old.shell("pip install -q --disable-pip-version-check cowsay")
+        kernel = client.start_kernel()
+        assert kernel.run(OPEN_DATABASE) == ""
+        archive, said = back_up(old)
+        assert client.is_logged_in()
+        kernel.shut_down()
+    assert "1 environments (their lists are kept)" in said and "keys and password hash" in said
+
+    said = restore(new, archive).stderr
+    assert "Restored " in said and "restored-environments/README.txt" in said, said
+    new.up()
+    assert new.authority().read_text() == trusted.read_text()
+    with Client(new.url, trusted) as client:
+        assert client.login(PASSWORD).status_code == 302
+        assert read_theme(client) == "JupyterLab Dark"
+        query = "import sqlite3; print(*sqlite3.connect('/home/workhorse/results.db').execute('SELECT * FROM results'))"
+        assert client.run(query) == "(42,)\n"
+    assert new.shell("cat ~/restored-environments/venv.txt").startswith("cowsay==")
+    secrets = new.in_state_volume("stat -c '%a %u' /state/password-hash /state/tls/*.pem | sort -u")
+    assert secrets == f"600 {new.repositories.stat().st_uid}\n"
+
+
+def test_what_was_there_is_kept_and_a_running_server_is_left_alone(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    stack.shell("echo old > ~/work.txt")
+    archive, _ = back_up(stack)
+    stack.shell("echo new > ~/work.txt")
+    refused = restore(stack, archive, "--replace")
+    assert refused.returncode == 1 and "docker compose stop" in refused.stderr
+    stack.compose("stop")
+    refused = restore(stack, archive)
+    assert refused.returncode == 1 and "it holds work.txt. Nothing was restored." in refused.stderr
+    cut = stack.folder / "cut.tar.gz"
+    cut.write_bytes(archive.read_bytes()[:-100])
+    refused = restore(stack, cut, "--replace")
+    assert refused.returncode == 1 and "Everything is as it was." in refused.stderr
+    assert restore(stack, archive, "--replace").returncode == 0
+    stack.up()
+    assert stack.shell("cat ~/work.txt ~/before-restore-1/work.txt") == "old\nnew\n"
+
+
+def test_a_backup_is_made_with_the_user_s_rights_alone(own_stack: MakeStack) -> None:
+    """A link or a database in a home can't lead root astray, and nothing in the home becomes root's."""
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    stack.shell("python -c \"import sqlite3; sqlite3.connect('w.db').execute('PRAGMA journal_mode=WAL')\" && cp w.db ~")
+    stack.shell("echo secret > ~/root-only && chmod 600 ~/root-only", user="0")
+    before = stack.shell("find ~ -not -path '*/venv/*' -printf '%p %u %s\\n' | sort")
+    _, said = back_up(stack)
+    assert "home/root-only: left out: Permission denied" in said
+    assert stack.shell("find ~ -not -path '*/venv/*' -printf '%p %u %s\\n' | sort") == before
