@@ -17,7 +17,14 @@ from entrypoint.own_certificate import keep_own_certificate
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
 from entrypoint.settings import from_environ, variable_names
-from entrypoint.state import keep_cookie_secret, keep_password, prepare_state, write_config, write_password_hash
+from entrypoint.state import (
+    keep_cookie_secret,
+    keep_layout,
+    keep_password,
+    prepare_state,
+    write_config,
+    write_password_hash,
+)
 from entrypoint.status import currently_served, ending
 from entrypoint.tls import keep_certificates
 from entrypoint.trust import trust_company
@@ -35,6 +42,7 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     write_accounts(identity.user, places.home, places.run)
     adopt_folder(places.repositories, identity)
     prepare_state(places.state, identity.owner)
+    keep_layout(places.layout, identity.owner)
     if not arguments:
         lock.share(places.state)
     prepare_home(places.home, identity)

@@ -97,6 +97,7 @@ COMMANDS = (
     ),
     Command("renew", "entrypoint.certificate_commands:renew", "ask Let's Encrypt now, without waiting"),
     Command("new-authority", "entrypoint.certificate_commands:new_authority", NEW_AUTHORITY, NEW_AUTHORITY_HELP),
+    Command("audit", "entrypoint.audit:audit", "what is weak about this installation, and how to mend it"),
     Command("backup", "entrypoint.backup:run", "write everything but notebooks to standard output", BACKUP_HELP),
     Command(
         "restore",

@@ -24,6 +24,7 @@ class Status:
     generated_password: str | None
     warnings: tuple[str, ...]
     plans: tuple[str, ...] = ()
+    logins: tuple[str, ...] = ()
 
 
 def message(status: Status) -> str:
@@ -41,6 +42,8 @@ def _lines(status: Status) -> Iterator[str]:
     yield f"  Password      {_password(status)}"
     yield f"  Notebooks     {settings.repositories} on this machine"
     yield from _certificates(status)
+    for number, login in enumerate(status.logins):
+        yield f"  {'' if number else 'At the door':12}  {login}"
     for warning in status.warnings:
         first, *rest = warning.splitlines()
         yield ""

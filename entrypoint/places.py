@@ -82,6 +82,10 @@ class Places:
         return self.root / "var/lib/workhorse"
 
     @property
+    def layout(self) -> Path:
+        return self.state / "layout"
+
+    @property
     def tls(self) -> TlsFolder:
         return TlsFolder(self.state / "tls")
 

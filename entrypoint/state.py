@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from entrypoint.errors import WorkhorseError
 from entrypoint.password import PasswordHash, is_hash, settle_password
 from entrypoint.places import Places
 from entrypoint.private_files import Owner, hand_over, read_private, set_aside, unwritable, write_private
@@ -17,6 +18,7 @@ from entrypoint.settings import Settings
 
 Say = Callable[[str], None]
 COOKIE_SECRET_BYTES = 32
+LAYOUT = 1
 
 
 def prepare_state(folder: Path, owner: Owner | None) -> None:
@@ -28,6 +30,27 @@ def prepare_state(folder: Path, owner: Owner | None) -> None:
     except OSError as error:
         raise unwritable(folder, error) from error
     hand_over(folder, owner)
+
+
+def keep_layout(path: Path, owner: Owner | None) -> None:
+    """Marks how the state is laid out, so that an older Workhorse leaves alone what it would not understand.
+
+    Raises:
+        WorkhorseError: A newer Workhorse has laid it out.
+    """
+    try:
+        found = int(path.read_text())
+    except (OSError, ValueError):
+        found = 0
+    if found > LAYOUT:
+        raise WorkhorseError.of(
+            f"The volume 'state' was written by a newer Workhorse (layout {found}; this one knows up to {LAYOUT}).",
+            "Go back to the newer one, or restore a backup of this one: workhorse restore --help",
+        )
+    if found < LAYOUT:
+        if path.is_dir():
+            set_aside(path)
+        write_private(path, str(LAYOUT).encode(), owner)
 
 
 def keep_password(path: Path, password: str | None, say: Say) -> PasswordHash:

@@ -13,12 +13,15 @@ from entrypoint.authority import Authority, load_authority
 from entrypoint.certificate import RENEWAL_DAYS
 from entrypoint.errors import WorkhorseError
 from entrypoint.identity import find_identity, reason_not_writable
+from entrypoint.logins import read_logins
 from entrypoint.message import Status
 from entrypoint.names import public_names
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
 from entrypoint.serving import Served, describe, find_sources
 from entrypoint.settings import Settings, from_environ
+
+LOGINS_SHOWN = 8
 
 
 def read_status(places: Places, environ: Mapping[str, str], now: datetime) -> Status:
@@ -44,7 +47,9 @@ def read_status(places: Places, environ: Mapping[str, str], now: datetime) -> St
         *report.plans,
         f"The private authority signs a new certificate {RENEWAL_DAYS} days before the old one's end.",
     )
-    return Status(settings, authority, served, None, tuple(filter(None, (warning, ending(authority, now)))), plans)
+    warnings = tuple(filter(None, (warning, ending(authority, now))))
+    logins = tuple(login.line for login in read_logins(places.logins)[-LOGINS_SHOWN:])
+    return Status(settings, authority, served, None, warnings, plans, logins)
 
 
 def currently_served(places: Places, settings: Settings, now: datetime) -> tuple[Served, ...]:

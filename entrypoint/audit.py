@@ -1,0 +1,105 @@
+"""What is weak about this installation, each with the line that mends it: `workhorse audit`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from entrypoint.memory import limit_bytes
+from entrypoint.places import Places
+from entrypoint.serving import PRIVATE
+from entrypoint.settings import EVERYWHERE, Settings, from_environ
+from entrypoint.status import read_report
+
+PASSWORD_LENGTH_GOOD = 14
+IMAGE_AGE = timedelta(days=90)
+# Written by the build itself, so its time is that of the build.
+BUILT = Path("/etc/passwd.image")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One weakness and its remedy."""
+
+    weakness: str
+    remedy: str
+
+
+def audit(places: Places, _: argparse.Namespace) -> int:
+    """Prints the findings; exit status 1 if there are any, so that a script can ask."""
+    settings = from_environ(os.environ)
+    findings = [*judge_password(settings), *judge_door(settings, places), *judge_walls(settings, places)]
+    for finding in findings:
+        print(f"- {finding.weakness}\n  {finding.remedy}\n")
+    print(f"{len(findings)} found." if findings else "Nothing weak found.")
+    return 1 if findings else 0
+
+
+def judge_password(settings: Settings) -> Iterator[Finding]:
+    password = settings.jupyter_password
+    if password is None:
+        yield Finding(
+            "The password is the one that was made up at the first start, and the log may still hold it.",
+            "If others can read the log, make up a new one: docker compose exec workhorse workhorse reset-password",
+        )
+        return
+    if len(password) < PASSWORD_LENGTH_GOOD:
+        yield Finding(
+            f"The password has {len(password)} characters, fewer than {PASSWORD_LENGTH_GOOD}.",
+            "Choose a longer one in .env: JUPYTER_PASSWORD='four words of your choice'",
+        )
+    if len(set(password)) < 6:
+        yield Finding(
+            "The password repeats a few characters.",
+            "Choose another in .env: JUPYTER_PASSWORD='four words of your choice'",
+        )
+    if not settings.jupyter_password_file:
+        yield Finding(
+            "Whoever may use Docker on this machine reads the password with docker inspect.",
+            "Put it into a file that you alone can read: JUPYTER_PASSWORD_FILE=./password.txt",
+        )
+
+
+def judge_door(settings: Settings, places: Places) -> Iterator[Finding]:
+    is_public = settings.bind_address in (EVERYWHERE, "::", "[::]")
+    trusted = any(served.kind != PRIVATE for served in read_report(places.certificate_report).served)
+    if is_public and not trusted:
+        yield Finding(
+            "It listens on every address without a certificate that browsers trust, so people learn to click on.",
+            "Trust its authority on each device (workhorse share-ca), or set LETSENCRYPT_EMAIL or CERTIFICATE_FILE.",
+        )
+    if is_public and not settings.totp:
+        yield Finding(
+            "It listens on every address with a password as its only lock.",
+            "Ask for codes from your phone: docker compose exec workhorse workhorse totp   then in .env: TOTP=on",
+        )
+    if settings.totp and not places.second_factor.exists():
+        yield Finding(
+            "TOTP is on, but no phone is enrolled, so nobody can log in.",
+            "Enrol one: docker compose exec workhorse workhorse totp",
+        )
+
+
+def judge_walls(settings: Settings, places: Places) -> Iterator[Finding]:
+    mode = places.repositories.stat().st_mode
+    if mode & stat.S_IWOTH:
+        yield Finding(
+            "Everybody on the host may write into the notebooks' folder, and so run code in your kernels.",
+            f"On the host: chmod o-w {settings.repositories}",
+        )
+    age = datetime.now(UTC) - datetime.fromtimestamp(BUILT.stat().st_mtime, UTC)
+    if age > IMAGE_AGE:
+        yield Finding(
+            f"The image is {age.days} days old, and so are its programs' mended holes.",
+            "Build it anew: git pull && docker compose build --pull --no-cache && docker compose up -d",
+        )
+    if limit_bytes() is None:
+        yield Finding(
+            "A notebook may take all of this machine's memory, and other programs with it.",
+            "Leave some of it to the rest: MEMORY_LIMIT=64g",
+        )
