@@ -37,6 +37,15 @@ RUN --mount=type=secret,id=ca \
     && rm /opt/server/etc/jupyter/jupyter_server_config.d/notebook_shim.json /tmp/requirements.lock
 COPY image/overrides.json /opt/server/share/jupyter/lab/settings/
 
+# What the server is made of, as a software bill of materials.
+COPY image/sbom.lock /tmp/
+RUN --mount=type=secret,id=ca \
+    with-ca /opt/server/bin/python -I -m pip install --no-cache-dir --no-compile --no-deps --only-binary=:all: \
+        --require-hashes --disable-pip-version-check --root-user-action=ignore -q --target /tmp/sbom -r /tmp/sbom.lock \
+    && PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/tmp/sbom /opt/server/bin/python -m cyclonedx_py environment \
+        /opt/server/bin/python --output-reproducible --of JSON -o /opt/server/sbom.cdx.json \
+    && rm -r /tmp/sbom /tmp/sbom.lock
+
 # The default kernel's world. The frozen marker stops even root from changing it in a running container.
 COPY environment.yml /opt/conda/environment.yml
 RUN --mount=type=secret,id=ca \

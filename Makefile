@@ -1,6 +1,6 @@
-# On the machine that serves: up, down, logs. For development: test, lint, bench, base, lock.
+# On the machine that serves: up, down, logs. For development: test, lint, bench, audit, base, lock.
 .DEFAULT_GOAL := help
-.PHONY: help up down logs test test-unit lint bench base lock engine browser
+.PHONY: help up down logs test test-unit lint bench audit base lock engine browser
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -51,6 +51,11 @@ lock: $(VENV)/ready ## write the lock files anew from requirements*.in
 	    --no-emit-package rfc3987-syntax --no-emit-package lark requirements.in -o requirements.lock
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --no-annotate --upgrade requirements-dev.in -o requirements-dev.lock
+	$(VENV)/bin/uv pip compile --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header --no-annotate --upgrade image/sbom.in -o image/sbom.lock
+
+audit: $(VENV)/ready ## look up known holes in the server's packages (asks the package index)
+	$(VENV)/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
 
 $(VENV)/ready: requirements-dev.lock
 	python3 -m venv $(VENV)
