@@ -1,0 +1,28 @@
+"""The version of the state's layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from entrypoint.errors import WorkhorseError
+from entrypoint.state import LAYOUT, keep_layout
+
+
+def test_a_fresh_state_is_marked(tmp_path: Path) -> None:
+    keep_layout(tmp_path / "layout", None)
+    assert (tmp_path / "layout").read_text() == str(LAYOUT)
+
+
+def test_a_state_without_a_mark_is_marked_again(tmp_path: Path) -> None:
+    (tmp_path / "layout").write_text("garbage")
+    keep_layout(tmp_path / "layout", None)
+    assert (tmp_path / "layout").read_text() == str(LAYOUT)
+
+
+def test_a_newer_layout_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "layout").write_text(str(LAYOUT + 1))
+    with pytest.raises(WorkhorseError, match="newer Workhorse"):
+        keep_layout(tmp_path / "layout", None)
+    assert (tmp_path / "layout").read_text() == str(LAYOUT + 1)
