@@ -5,6 +5,9 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 
+# What jsonschema would check formats with that no Jupyter schema names; it copes without, and the start is 0.8 s faster.
+UNUSED := rfc3987-syntax lark isoduration arrow fqdn uri-template webcolors
+
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -48,7 +51,7 @@ browser:
 lock: $(VENV)/ready ## write the lock files anew from requirements*.in
 	$(VENV)/bin/uv pip compile --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --no-annotate --upgrade \
-	    --no-emit-package rfc3987-syntax --no-emit-package lark requirements.in -o requirements.lock
+	    $(addprefix --no-emit-package ,$(UNUSED)) requirements.in -o requirements.lock
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --no-annotate --upgrade requirements-dev.in -o requirements-dev.lock
 	$(VENV)/bin/uv pip compile --universal --python-version 3.13 --generate-hashes --no-emit-index-url \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from entrypoint.acme_causes import explain, explain_hook
+from entrypoint.lineage import Lineage
 from entrypoint.private_files import set_aside
 
 # In the container, and above 1024 so that an unprivileged user may listen there on any network.
@@ -21,6 +24,7 @@ CERTBOT = "import sys; from certbot.main import main; sys.exit(main())"
 # Let's Encrypt allows 5 failed validations of a name in an hour: at 5, 10, 20, 40 ... minutes there are never more.
 BACKOFF_FIRST = timedelta(minutes=5)
 BACKOFF_LONGEST = timedelta(days=1)
+LETS_ENCRYPT = "letsencrypt"
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,13 @@ class Acme:
     ca_file: Path | None = None
     dns_hook: Path | None = None
 
-    def lineage(self, name: str) -> Path:
-        return self.folder / "live" / name
+    @property
+    def home(self) -> Path:
+        """Certbot's folder for this server alone: one from another server is never taken for a renewal."""
+        return self.folder / (re.sub(r"[^A-Za-z0-9.]+", "-", self.server.removeprefix("https://")) or LETS_ENCRYPT)
+
+    def lineage(self, name: str) -> Lineage:
+        return Lineage(self.home, name)
 
 
 class AcmeError(Exception):
@@ -61,21 +70,19 @@ def certbot_arguments(acme: Acme, name: str) -> list[str]:
 def _identity(acme: Acme, name: str) -> Iterator[str]:
     yield from ("--email", acme.email, "--no-eff-email", "--cert-name", name, "--domains", name)
     yield from ("--key-type", "ecdsa", "--elliptic-curve", "secp256r1")
-    yield from ("--config-dir", str(acme.folder), "--work-dir", str(acme.folder / "work"))
-    yield from ("--logs-dir", str(acme.folder / "logs"), "--max-log-backups", "3")
+    yield from ("--config-dir", str(acme.home), "--work-dir", str(acme.home / "work"))
+    yield from ("--logs-dir", str(acme.home / "logs"), "--max-log-backups", "3")
     if acme.server:
         yield from ("--server", acme.server)
 
 
 def _proof(acme: Acme) -> Iterator[str]:
     if acme.dns_hook:
+        hook = shlex.quote(str(acme.dns_hook))
         yield from ("--manual", "--preferred-challenges", "dns")
-        yield from (
-            "--manual-auth-hook",
-            f"'{acme.dns_hook}' auth",
-            "--manual-cleanup-hook",
-            f"'{acme.dns_hook}' cleanup",
-        )
+        yield from ("--manual-auth-hook", f"{hook} auth", "--manual-cleanup-hook", f"{hook} cleanup")
+        # Certbot would look for a program by the quotes' name; `explain_hook` has looked.
+        yield "--disable-hook-validation"
     else:
         yield from ("--standalone", "--preferred-challenges", "http", "--http-01-port", str(HTTP_PORT))
 
@@ -86,6 +93,21 @@ async def obtain(acme: Acme, name: str, environ: Mapping[str, str] = os.environ)
     Raises:
         AcmeError: certbot could not; what was there is untouched.
     """
+    if acme.dns_hook and (reason := explain_hook(acme.dns_hook)):
+        raise AcmeError(reason)
+    acme.folder.mkdir(mode=0o700, exist_ok=True)
+    acme.lineage(name).set_aside_if_damaged()
+    problem = await _run_certbot(acme, name, environ)
+    # Lost by the server, or damaged here: a new account costs nothing.
+    if problem and re.search(r"accountDoesNotExist|josepy\.errors\.DeserializationError", problem):
+        set_aside(acme.home / "accounts")
+        problem = await _run_certbot(acme, name, environ)
+    if problem:
+        raise AcmeError(explain(problem, acme.server, bool(acme.dns_hook)))
+
+
+async def _run_certbot(acme: Acme, name: str, environ: Mapping[str, str]) -> str:
+    """What certbot said if it failed, followed by the types of the ACME problems (RFC 8555, 6.7) in its log."""
     trust = {"REQUESTS_CA_BUNDLE": str(acme.ca_file)} if acme.ca_file else {}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-c", CERTBOT, *certbot_arguments(acme, name)),
@@ -93,6 +115,7 @@ async def obtain(acme: Acme, name: str, environ: Mapping[str, str] = os.environ)
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        umask=0o077,
         env={**environ, **trust},
     )
     try:
@@ -102,59 +125,16 @@ async def obtain(acme: Acme, name: str, environ: Mapping[str, str] = os.environ)
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode:
-        text = output.decode(errors="replace")
-        if "accountDoesNotExist" in text:
-            set_aside(acme.folder / "accounts")
-        raise AcmeError(explain(text, acme))
+    return output.decode(errors="replace") + _problem_types(acme) if process.returncode else ""
 
 
-def explain(output: str, acme: Acme) -> str:
-    """What certbot's output comes to, with the remedy where the cause is a known one."""
-    for sign, remedy in _known_causes(acme):
-        if re.search(sign, output):
-            return f"{_detail(output)}. {remedy}"
-    return _detail(output)
-
-
-def _known_causes(acme: Acme) -> Iterator[tuple[str, str]]:
-    yield (
-        "rateLimited|too many",
-        "Its limit is reached; Workhorse waits. For trials there is a server without: "
-        + ("ACME_SERVER=https://acme-staging-v02.api.letsencrypt.org/directory"),
-    )
-    yield (
-        r"Could not bind TCP port|Address already in use",
-        (f"Something in the container listens on port {HTTP_PORT}, which Workhorse needs for a moment: end it"),
-    )
-    yield "accountDoesNotExist", "The account is unknown there (any more); the next attempt registers a new one"
-    yield (
-        r"Hook '.*' (reported error|ran with error)|hook command .* (returned|exited)",
-        ("ACME_DNS_HOOK failed: run it by hand to see why"),
-    )
-    if not acme.dns_hook:
-        yield (
-            r"Type:\s+(connection|unauthorized)",
-            (
-                "The internet has to reach this server by that name on port 80: in .env, "
-                "COMPOSE_FILE=docker-compose.yml:compose/letsencrypt.yml, and let port 80 through the firewall"
-            ),
-        )
-    yield r"Type:\s+dns", "The name has to stand in the public DNS and lead to this server"
-    yield "CERTIFICATE_VERIFY_FAILED|SSLError", "The ACME server's own certificate is not trusted: set ACME_CA_FILE"
-    yield (
-        r"ConnectionError|Max retries exceeded|ReadTimeout|timed out",
-        ("The ACME server can't be reached from here; Workhorse tries again"),
-    )
-
-
-def _detail(output: str) -> str:
-    """The one line that tells most."""
-    for pattern in (r"Detail:\s*(.+)", r"(Could not bind TCP port[^.]*)", r"(?:Error|error)[:\s]+(.+)"):
-        if found := re.findall(pattern, output):
-            return str(found[0]).strip().rstrip(".")[:300]
-    lines = [line.strip() for line in output.splitlines() if line.strip() and "certbot" not in line.lower()]
-    return (lines[-1] if lines else "certbot gave no reason").rstrip(".")[:300]
+def _problem_types(acme: Acme) -> str:
+    # Certbot starts a new log with each run.
+    try:
+        log = (acme.home / "logs/letsencrypt.log").read_text(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(("", *dict.fromkeys(re.findall(r"urn:ietf:params:acme:error:\w+", log))))
 
 
 def next_look(certificate_ends: datetime, now: datetime, jitter: float) -> datetime:

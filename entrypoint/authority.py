@@ -17,6 +17,9 @@ from entrypoint.names import ServerName
 VALIDITY_DAYS = 3652
 # A device's clock may be behind the server's.
 BACKDATE = timedelta(hours=1)
+# A small machine without a battery starts at the time of its last release until it reaches a time server. The authority
+# has to count then too: a new one would have to be trusted anew on every device.
+AUTHORITY_BACKDATE = timedelta(days=3652)
 # What a home or laboratory network uses (RFC 1918, 4193, 6598, 6762, 8375): with these permitted from the start, an
 # address can change without a new import on every device.
 PERMITTED_NAMES = ("localhost", "local", "home.arpa")
@@ -67,7 +70,7 @@ def make_authority(names: tuple[ServerName, ...], now: datetime) -> Authority:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATE)
+        .not_valid_before(now - AUTHORITY_BACKDATE)
         .not_valid_after(now + timedelta(days=VALIDITY_DAYS))
     )
     return Authority(_with_extensions(builder, key.public_key(), names).sign(key, hashes.SHA256()), key)

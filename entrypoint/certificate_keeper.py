@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from entrypoint.own_certificate import install_own, stamp
+from entrypoint.own_certificate import install_own
 from entrypoint.places import Places
 from entrypoint.plan import Plan
 from entrypoint.public_certificates import PublicCertificates
 from entrypoint.served_certificate import is_publicly_trusted
-from entrypoint.serving import PRIVATE, PUBLIC, Source, describe, find_sources, source_for
+from entrypoint.serving import PRIVATE, Source, describe, find_sources, source_for
+from entrypoint.stamps import stamp
 from entrypoint.tls import keep_certificates
 from entrypoint.tls_context import choose_by_name, make_context
 
@@ -150,11 +151,4 @@ class CertificateKeeper:
 
 
 def _named(source: Source) -> str:
-    names = ", ".join(sorted(source.certificate.patterns))
-    return (
-        f"{source.kind} for {names}" if source.kind != PUBLIC else f"the certificate for {names} by {_issuer(source)}"
-    )
-
-
-def _issuer(source: Source) -> str:
-    return source.certificate.leaf.issuer.rfc4514_string()
+    return f"the certificate for {', '.join(sorted(source.certificate.patterns))}, {source.title}"

@@ -8,8 +8,8 @@ import hmac
 import socket
 from typing import Any
 
-from entrypoint.own_certificate import stamp
 from entrypoint.places import Places
+from entrypoint.stamps import stamp
 from entrypoint.tls_socket import ServerSocket
 
 LOOK_SECONDS = 1.0

@@ -74,16 +74,3 @@ def _read(file: Path) -> bytes:
     if not content.strip():
         raise ValueError(f"{file} is empty")
     return content
-
-
-def stamp(files: Sequence[Path]) -> tuple[tuple[int, int, int] | None, ...]:
-    """What changes when one of the files is replaced or written to."""
-
-    def of(file: Path) -> tuple[int, int, int] | None:
-        try:
-            status = file.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
-    return tuple(map(of, files))

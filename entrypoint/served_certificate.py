@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from entrypoint.names import ServerName
@@ -36,6 +38,10 @@ class ServedCertificate:
     @property
     def pem(self) -> bytes:
         return self.key_pem + b"".join(each.public_bytes(serialization.Encoding.PEM) for each in self.chain)
+
+    @property
+    def leaf_pem(self) -> bytes:
+        return self.leaf.public_bytes(serialization.Encoding.PEM)
 
     @property
     def patterns(self) -> frozenset[str]:
@@ -102,6 +108,14 @@ def common_name(certificate: x509.Certificate) -> str:
     return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
+def issuer(certificate: ServedCertificate) -> str:
+    """Who signed it, such as Let's Encrypt (E7)."""
+    name = certificate.leaf.issuer
+    parts = (name.get_attributes_for_oid(each) for each in (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME))
+    organisation, own = (str(found[0].value) if found else "" for found in parts)
+    return f"{organisation} ({own})" if organisation and own else organisation or own or name.rfc4514_string()
+
+
 def reason_against_now(certificate: ServedCertificate, now: datetime) -> str | None:
     """Why a certificate doesn't count at this time, as the end of a sentence; None if it does."""
     if now < certificate.leaf.not_valid_before_utc:
@@ -135,6 +149,9 @@ def is_publicly_trusted(certificate: ServedCertificate, name: str, now: datetime
 
 def public_authorities(bundle: Path = PUBLIC_AUTHORITIES) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(bundle.read_bytes())
+        with warnings.catch_warnings():
+            # One root of the public list has a serial number of zero, which is none of ours to mend.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            return x509.load_pem_x509_certificates(bundle.read_bytes())
     except (OSError, ValueError):
         return []

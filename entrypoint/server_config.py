@@ -40,6 +40,7 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
             "quit_button": False,
             "identity_provider_class": "entrypoint.door.Door",
             "allow_unauthenticated_access": False,
+            "contents_manager_class": "entrypoint.saving.WholeFiles",
             "kernel_spec_manager_class": "entrypoint.kernels.EnvironmentKernelSpecs",
             "kernel_manager_class": "entrypoint.kernels.NamedKernels",
             "kernel_websocket_connection_class": "entrypoint.connection.ToldConnection",

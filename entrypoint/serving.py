@@ -9,9 +9,9 @@ from pathlib import Path
 
 from entrypoint.names import LOCAL_NAMES, ServerName
 from entrypoint.places import TlsFolder
-from entrypoint.served_certificate import ServedCertificate, read_pair, reason_against_now
+from entrypoint.served_certificate import ServedCertificate, issuer, read_pair, reason_against_now
 
-OWN, PUBLIC, PRIVATE = "your own certificate", "publicly trusted", "private authority"
+OWN, PUBLIC, PRIVATE = "your own certificate", "issued by an ACME server", "private authority"
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Source:
     kind: str
     path: Path
     certificate: ServedCertificate
+
+    @property
+    def title(self) -> str:
+        """As a person reads it. A trial server's certificate is not trusted in public, so its issuer tells."""
+        return f"issued by {issuer(self.certificate)}" if self.kind == PUBLIC else self.kind
 
 
 def find_sources(folder: TlsFolder, has_own: bool, public: Sequence[ServerName], now: datetime) -> Iterator[Source]:
@@ -62,7 +67,7 @@ def describe(names: Sequence[ServerName], sources: Sequence[Source]) -> list[Ser
         if source := source_for(name.text, eligible):
             by_source[source].append(name.text)
     return [
-        Served(tuple(served), source.kind, f"{source.certificate.last_day:%Y-%m-%d}")
+        Served(tuple(served), source.title, f"{source.certificate.last_day:%Y-%m-%d}")
         for source, served in by_source.items()
         if served
     ]

@@ -1,0 +1,120 @@
+"""Why certbot failed, in one sentence, and what to do about it: its exit status is 1 for everything."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+LENGTH_MAX = 300
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+OPEN_PORT_80 = (
+    "That name has to lead to this machine, and port 80 has to reach it from the internet: in .env, "
+    "COMPOSE_FILE=docker-compose.yml:compose/letsencrypt.yml, and in the firewall. Where that can't be: ACME_DNS_HOOK"
+)
+
+
+def explain(output: str, server: str, has_hook: bool) -> str:
+    """What certbot's output comes to, without the last full stop.
+
+    Args:
+        server: ACME_SERVER as it is set.
+        has_hook: Whether a script proves the names, by DNS.
+    """
+    remedy = next((remedy for sign, remedy in _causes(server, has_hook) if re.search(sign, output)), "")
+    return ". ".join(filter(None, (_detail(output), remedy)))
+
+
+def explain_hook(hook: Path) -> str | None:
+    """Why a script can't be run; None if it can."""
+    if not hook.is_file():
+        return f"ACME_DNS_HOOK names {hook.name}, which is not in the folder that CERTIFICATES names"
+    if not os.access(hook, os.X_OK):
+        return (
+            f"ACME_DNS_HOOK names {hook.name}, which may not be run. On the host, in its folder: chmod +x {hook.name}"
+        )
+    return None
+
+
+def _causes(server: str, has_hook: bool) -> Iterator[tuple[str, str]]:
+    """A sign of each cause that is known, and its remedy; the first that fits counts."""
+    yield from _causes_on_this_machine()
+    yield from _causes_at_the_server(server)
+    if has_hook:
+        yield r"Hook .* reported error code", "ACME_DNS_HOOK has failed: what it said stands before"
+        yield (
+            r"Type:\s+(dns|unauthorized|connection)",
+            "ACME_DNS_HOOK has to set that record and to return only when the public DNS shows it",
+        )
+    yield r"Type:\s+caa", "A CAA record in the DNS names who may issue for the name: add this ACME server's authority"
+    yield r"Type:\s+(connection|unauthorized|dns)", OPEN_PORT_80
+    yield from _causes_on_the_way()
+
+
+def _causes_on_this_machine() -> Iterator[tuple[str, str]]:
+    yield (
+        "Could not bind TCP port|Address already in use",
+        "Workhorse needs that port of the container for a moment: end the notebook or terminal that listens there",
+    )
+    yield r"No space left|Errno 28", "Free some space on the disk that holds Docker's volumes: docker system df"
+
+
+def _causes_at_the_server(server: str) -> Iterator[tuple[str, str]]:
+    trials = f". For trials there is a server without: ACME_SERVER={STAGING}"
+    yield (
+        "error:rateLimited|too many",
+        "That is a limit of the ACME server; Workhorse waits" + ("" if server else trials),
+    )
+    yield (
+        "external account binding|error:externalAccountRequired",
+        "It wants an account from its website, which Workhorse can't use: choose another ACME_SERVER",
+    )
+    yield (
+        "invalid email address|error:(invalidContact|unsupportedContact)",
+        "Set one that receives mail: LETSENCRYPT_EMAIL=ada@example.org",
+    )
+    yield "error:accountDoesNotExist", "The account is unknown there; the next attempt registers a new one"
+    yield "error:rejectedIdentifier", "The private authority's certificate goes on serving that name"
+    yield "error:serverInternal|Response \\[5", "The ACME server itself is in trouble; Workhorse tries again"
+
+
+def _causes_on_the_way() -> Iterator[tuple[str, str]]:
+    yield (
+        "CERTIFICATE_VERIFY_FAILED",
+        "The ACME server's own certificate is not trusted: name its root in ACME_CA_FILE, or in CA_FILE your company's",
+    )
+    yield (
+        r"acme\.errors\.ClientError|WRONG_VERSION_NUMBER|JSONDecodeError",
+        "No ACME server answers there: ACME_SERVER has to be the whole address of its directory",
+    )
+    yield (
+        "ConnectionError|Max retries exceeded|ReadTimeout|timed out|SSLError",
+        "The ACME server can't be reached from this machine; Workhorse tries again",
+    )
+
+
+# What tells most stands first. `requests` wraps the cause into two others.
+DETAILS = (
+    r"(Could not bind TCP port \d+)",
+    r"Hook .* reported error code \d+(?s:.*?)ran with error output:\n\s*(.+)",
+    r"(Hook .* reported error code \d+)",
+    r"Detail:\s*(.+)",
+    r"certificate verify failed: ([^(\n]+)",
+    r"Caused by \w+\(.*?: ([^:\n]+(?:: [^:\n]+)??)(?: \(_ssl\S+)?[\"')]+$",
+    r"An unexpected error occurred:\n(?:[\w.]+(?:Error|Exception|Timeout): )?(.+)",
+)
+
+
+def _detail(output: str) -> str:
+    """The one line that tells most, without what changes at each attempt."""
+    found = (match for pattern in DETAILS if (match := re.search(pattern, output, re.MULTILINE)))
+    line = str(match[1]) if (match := next(found, None)) else _last_line(output)
+    line = re.sub(r"/\.well-known/acme-challenge/[\w-]+", "/...", line.strip())
+    return line.rstrip(".")[:LENGTH_MAX]
+
+
+def _last_line(output: str) -> str:
+    own = ("Saving debug log", "Ask for help", "urn:")
+    lines = [line for line in output.splitlines() if line.strip() and not line.startswith(own)]
+    return lines[-1] if lines else "certbot gave no reason"

@@ -1,0 +1,105 @@
+"""Saving: a file is replaced in one step, so that whatever happens meanwhile it is the old or the new one, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+
+LEFTOVER_SECONDS = 3600
+
+
+class WholeFiles(AsyncLargeFileManager):
+    """Jupyter's files. Its own way of saving empties the old file first, and a power cut leaves it half written."""
+
+    @contextmanager
+    def atomic_writing(self, os_path: str, *args: Any, **options: Any) -> Iterator[IO[Any]]:
+        path = Path(os.path.realpath(os_path))
+        if not self.use_atomic_writing or not may_replace(path):
+            with super().atomic_writing(os_path, *args, **options) as file:
+                yield file
+            return
+        with self.perm_to_403(os_path), replacing(path, *args, **options) as file:
+            yield file
+
+
+def may_replace(path: Path) -> bool:
+    """Whether a new file can take a path without a change to owner, group or hard links."""
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return False
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return True
+    is_ours = status.st_uid == os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and is_ours and os.access(path, os.W_OK)
+
+
+@contextmanager
+def replacing(path: Path, text: bool = True, encoding: str = "utf-8", **options: Any) -> Iterator[IO[Any]]:
+    """A file to write to, which takes the path's place when all of it is on the disk; after an error it is gone."""
+    # Not the name itself, since that may be as long as names can be.
+    prefix = f".~{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"
+    _remove_leftovers(path.parent, prefix)
+    temporary = path.with_name(prefix + secrets.token_hex(4))
+    how: dict[str, Any] = {"mode": "w", "encoding": encoding, "newline": "\n"} if text else {"mode": "wb"}
+    try:
+        with open(temporary, **how | options, opener=_open_like(path)) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _put_in_place(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _open_like(path: Path) -> Any:
+    """An opener of files that nobody may read who may not read the old one."""
+
+    def opener(temporary: str, flags: int) -> int:
+        if not path.exists():
+            return os.open(temporary, flags | os.O_EXCL, 0o666)
+        descriptor = os.open(temporary, flags | os.O_EXCL, 0o600)
+        os.fchown(descriptor, -1, path.stat().st_gid)
+        # Its access list is an extended attribute, which this copies as well.
+        shutil.copystat(path, temporary)
+        os.utime(temporary)
+        return descriptor
+
+    return opener
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        # A single file that is mounted there can't be replaced.
+        if error.errno != errno.EBUSY:
+            raise
+        shutil.copyfile(temporary, path)
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Some network file systems can't.
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftovers(folder: Path, prefix: str) -> None:
+    """What a power cut left of earlier saves of the same file."""
+    for leftover in folder.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.lstat().st_mtime > LEFTOVER_SECONDS:
+                leftover.unlink()
