@@ -261,5 +261,6 @@ def _judge_companions(reader: _Reader) -> None:
         ("ACME_CA_FILE", "ACME_SERVER", "ACME_SERVER=https://ca.example.org/acme/acme/directory"),
         ("ACME_DNS_HOOK", "LETSENCRYPT_EMAIL", "LETSENCRYPT_EMAIL=ada@example.org"),
     ):
-        if reader.text(name) and not reader.text(needed):
+        is_sound = not any(problem.what.startswith(name) for problem in reader.problems)
+        if is_sound and reader.text(name) and not reader.text(needed):
             reader.complain(f"{name} is set without {needed}, and does nothing alone.", f"Add to .env: {example}")

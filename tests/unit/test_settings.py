@@ -58,6 +58,17 @@ def test_names_are_kept_in_their_canonical_form_once() -> None:
         ("PORT", "70000", "not a number from 1 to 65535"),
         ("PORT", "8888-8890", "not a number from 1 to 65535"),
         ("PORT", "٨٨٨٨", "not a number from 1 to 65535"),
+        ("SESSION_DAYS", "0", "not a number from 1 to 400"),
+        ("SESSION_DAYS", "forever", "not a number from 1 to 400"),
+        ("TOTP", "yes", "neither on nor off"),
+        ("TRUSTED_PROXIES", "10.0.0.300", "not an IP address or network"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0", "stands for every address"),
+        ("MEMORY_LIMIT", "much", "not an amount of memory"),
+        ("MEMORY_LIMIT", "64 gigs", "not an amount of memory"),
+        ("LETSENCRYPT_EMAIL", "ada at example", "not an e-mail address"),
+        ("CERTIFICATE_FILE", "/etc/ssl/lab.pem", "not a path inside the folder that CERTIFICATES names"),
+        ("KEY_FILE", "../lab.key", "not a path inside the folder that CERTIFICATES names"),
+        ("ACME_SERVER", "http://ca.example.org", "not an address that starts with https://"),
         ("BIND_ADDRESS", "localhost", "not an IP address"),
         ("BIND_ADDRESS", "127.0.0.256", "not an IP address"),
         ("SERVER_NAMES", "my lab.example.org", "holds a space"),
@@ -89,6 +100,22 @@ def test_a_bad_value_is_named_with_its_remedy(name: str, value: str, reason: str
     assert remedy.startswith("  ")
     assert name in remedy or "JUPYTER_PASSWORD" in remedy
     assert "PASSWORD" not in name or len(value) < 5 or name.endswith("FILE") or value not in first + remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "needed"),
+    [
+        ("CERTIFICATE_FILE", "lab.pem", "KEY_FILE"),
+        ("KEY_FILE", "lab.key", "CERTIFICATE_FILE"),
+        ("ACME_SERVER", "https://ca.example.org/dir", "LETSENCRYPT_EMAIL"),
+        ("ACME_CA_FILE", "root.pem", "ACME_SERVER"),
+        ("ACME_DNS_HOOK", "dns.sh", "LETSENCRYPT_EMAIL"),
+    ],
+)
+def test_a_setting_that_does_nothing_alone_is_refused(name: str, value: str, needed: str) -> None:
+    first, remedy = refused(**{name: value}).splitlines()
+    assert first == f"{name} is set without {needed}, and does nothing alone."
+    assert f"{needed}=" in remedy
 
 
 def test_a_password_and_a_file_at_once_are_refused(tmp_path: Path) -> None:
