@@ -26,7 +26,7 @@ engine:
 base: engine ## build the stand-in base image, for machines that reach no registry
 	base/build
 
-test: engine browser $(VENV)/ready ## build the image and run every test
+test: engine browser $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
 	host/image
 	$(PYTHON) -m pytest tests
 
@@ -59,8 +59,15 @@ lock: $(VENV)/ready ## write the lock files anew from requirements*.in
 
 audit: $(VENV)/ready ## look up known holes in the server's packages (asks the package index)
 	$(VENV)/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
+	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header --no-annotate --upgrade requirements-sslyze.in -o requirements-sslyze.lock
 
 $(VENV)/ready: requirements-dev.lock
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/sslyze/ready: requirements-sslyze.lock
+	python3 -m venv $(VENV)/sslyze
+	$(VENV)/sslyze/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sslyze.lock
 	@touch $@

@@ -1,4 +1,4 @@
-"""Measures Workhorse beside a plain JupyterLab: start, memory, health check, size. It judges nothing."""
+"""Measures Workhorse beside a plain JupyterLab: start, memory, health check, guesses, size. It judges nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import docker
 from docker.models.containers import Container
 
 from bench.contestants import build_peer, locked_version, peer, variant, workhorse
+from bench.guessing import kernel_trips
 from bench.health import an_hour_of, health_checks
 from bench.login_page import LoginPage, end, start, trusting
 from bench.preparation import preparation_seconds
@@ -21,6 +22,9 @@ NOTES = """\
 A start counts from Docker's API to the login page; Workhorse's password is set, so each start verifies it.
 Idle memory: the cgroup's less inactive file cache, after one login page. A health check's CPU: all of the cgroup's,
 the server's answer too; an hour holds 120 of Workhorse's and 1200 of the Jupyter Docker Stacks' (requests, every 3 s).
+A kernel's round trip: a person who is logged in asks it to run nothing, 100 times a run, or for 8 s where that takes
+longer; each run without guesses is followed by one with. The guesses come from one process, over 16 connections, to
+a peer that has a password too; who waits for an answer guesses no more meanwhile.
 """
 
 
@@ -33,7 +37,7 @@ def main() -> None:
         preparation, bare = preparation_seconds(client, ours)
         checks = with_servers(client, ours, our_page, theirs, their_page)
     comparisons.insert(1, first_starts(client))
-    print(comparison_table([*comparisons, checks, an_hour_of(checks)]))
+    print(comparison_table([*comparisons, checks, an_hour_of(checks), *kernel_trips(client)]))
     print(NOTES + "\nWhere a warm start goes\n" + warm_start_parts(comparisons[0].ours, preparation, bare))
     print("\nThe image\n" + table(image_size(client, "workhorse")) + f"\n{REMARK}")
     client.close()

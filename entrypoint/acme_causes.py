@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-LENGTH_MAX = 300
+# The address by which Let's Encrypt lets a name that it has paused go on is longer than 500.
+LENGTH_MAX = 1000
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 OPEN_PORT_80 = (
     "That name has to lead to this machine, and port 80 has to reach it from the internet: in .env, "
@@ -32,7 +34,7 @@ def explain_hook(hook: Path) -> str | None:
         return f"ACME_DNS_HOOK names {hook.name}, which is not in the folder that CERTIFICATES names"
     if not os.access(hook, os.X_OK):
         return (
-            f"ACME_DNS_HOOK names {hook.name}, which may not be run. On the host, in its folder: chmod +x {hook.name}"
+            f"ACME_DNS_HOOK names {hook.name}, which may not be run. In CERTIFICATES: chmod +x {shlex.quote(hook.name)}"
         )
     return None
 
@@ -42,14 +44,14 @@ def _causes(server: str, has_hook: bool) -> Iterator[tuple[str, str]]:
     yield from _causes_on_this_machine()
     yield from _causes_at_the_server(server)
     if has_hook:
-        yield r"Hook .* reported error code", "ACME_DNS_HOOK has failed: what it said stands before"
+        yield r"auth-hook' .* reported error code", "Mend that script; it runs in the container"
         yield (
             r"Type:\s+(dns|unauthorized|connection)",
             "ACME_DNS_HOOK has to set that record and to return only when the public DNS shows it",
         )
     yield r"Type:\s+caa", "A CAA record in the DNS names who may issue for the name: add this ACME server's authority"
     yield r"Type:\s+(connection|unauthorized|dns)", OPEN_PORT_80
-    yield from _causes_on_the_way()
+    yield from _causes_on_the_way(server or "Let's Encrypt")
 
 
 def _causes_on_this_machine() -> Iterator[tuple[str, str]]:
@@ -79,37 +81,38 @@ def _causes_at_the_server(server: str) -> Iterator[tuple[str, str]]:
     yield "error:serverInternal|Response \\[5", "The ACME server itself is in trouble; Workhorse tries again"
 
 
-def _causes_on_the_way() -> Iterator[tuple[str, str]]:
+def _causes_on_the_way(server: str) -> Iterator[tuple[str, str]]:
     yield (
         "CERTIFICATE_VERIFY_FAILED",
-        "The ACME server's own certificate is not trusted: name its root in ACME_CA_FILE, or in CA_FILE your company's",
+        f"So {server} is not trusted: name its root in ACME_CA_FILE, or in CA_FILE your company's authority",
     )
     yield (
         r"acme\.errors\.ClientError|WRONG_VERSION_NUMBER|JSONDecodeError",
-        "No ACME server answers there: ACME_SERVER has to be the whole address of its directory",
+        f"No ACME server answers at {server}: ACME_SERVER has to be the whole address of its directory",
     )
     yield (
         "ConnectionError|Max retries exceeded|ReadTimeout|timed out|SSLError",
-        "The ACME server can't be reached from this machine; Workhorse tries again",
+        f"So {server} can't be reached from here; Workhorse tries again",
     )
 
 
-# What tells most stands first. `requests` wraps the cause into two others.
+# What tells most stands first, with the sentence that it becomes. `requests` wraps the cause into two others.
 DETAILS = (
-    r"(Could not bind TCP port \d+)",
-    r"Hook .* reported error code \d+(?s:.*?)ran with error output:\n\s*(.+)",
-    r"(Hook .* reported error code \d+)",
-    r"Detail:\s*(.+)",
-    r"certificate verify failed: ([^(\n]+)",
-    r"Caused by \w+\(.*?: ([^:\n]+(?:: [^:\n]+)??)(?: \(_ssl\S+)?[\"')]+$",
-    r"An unexpected error occurred:\n(?:[\w.]+(?:Error|Exception|Timeout): )?(.+)",
+    (r"(Could not bind TCP port \d+)", "{}"),
+    (r"auth-hook' .* reported error code \d+(?s:.*?)ran with error output:\n\s*(.+)", "ACME_DNS_HOOK says: {}"),
+    (r"auth-hook' .* reported error code (\d+)", "ACME_DNS_HOOK ended with exit status {}"),
+    (r"Detail:\s*(.+)", "{}"),
+    (r"certificate verify failed: ([^(\n]+)", "{}"),
+    (r"Caused by \w+\(.*: ([^:\n]+?)(?: \(_ssl\S+)?[\"')]+$", "{}"),
+    (r"ClientError: <Response \[(\d+)\]>", "The answer was HTTP status {}"),
+    (r"An unexpected error occurred:\n(?:[\w.]+(?:Error|Exception|Timeout): )?(.+)", "{}"),
 )
 
 
 def _detail(output: str) -> str:
     """The one line that tells most, without what changes at each attempt."""
-    found = (match for pattern in DETAILS if (match := re.search(pattern, output, re.MULTILINE)))
-    line = str(match[1]) if (match := next(found, None)) else _last_line(output)
+    found = (text.format(match[1]) for sign, text in DETAILS if (match := re.search(sign, output, re.MULTILINE)))
+    line = next(found, None) or _last_line(output)
     line = re.sub(r"/\.well-known/acme-challenge/[\w-]+", "/...", line.strip())
     return line.rstrip(".")[:LENGTH_MAX]
 

@@ -16,8 +16,8 @@ from entrypoint.own_certificate import install_own
 from entrypoint.places import Places
 from entrypoint.plan import Plan
 from entrypoint.public_certificates import PublicCertificates
-from entrypoint.served_certificate import is_publicly_trusted
-from entrypoint.serving import PRIVATE, Source, describe, find_sources, source_for
+from entrypoint.served_certificate import is_publicly_trusted, reason_against_now
+from entrypoint.serving import PRIVATE, PUBLIC, Source, describe, find_sources, source_for
 from entrypoint.stamps import stamp
 from entrypoint.tls import keep_certificates
 from entrypoint.tls_context import choose_by_name, make_context
@@ -25,6 +25,8 @@ from entrypoint.tls_context import choose_by_name, make_context
 LOOK_SECONDS = 1.0
 # However little changes: a certificate may come to its end.
 JUDGE_EVERY = timedelta(minutes=10)
+# What has stood for so long without fault counts as mended.
+MENDED_AFTER = timedelta(minutes=1)
 
 
 class CertificateKeeper:
@@ -40,6 +42,7 @@ class CertificateKeeper:
         self._seen: object = None
         self._judged: datetime | None = None
         self._own_seen: object = None
+        self._sound_since: datetime | None = None
         self._contexts: Mapping[Path, ssl.SSLContext] = {}
         self._said: set[str] = set()
 
@@ -47,7 +50,7 @@ class CertificateKeeper:
         self.log.warning("%s", line)
 
     def say_once(self, line: str) -> None:
-        """Says each cause once, until something has served in between."""
+        """Says each cause once, until it has been mended in between."""
         if line not in self._said:
             self._said.add(line)
             self.warn(line)
@@ -57,13 +60,15 @@ class CertificateKeeper:
         self._look_at_own(now)
         if not self._needs_judging(now):
             return
+        before = self._stamp()
         keep_certificates(self.places.tls, self.plan.names, now, None, self.warn)
         if self.public:
             self.public.install()
         sources = tuple(find_sources(self.places.tls, bool(self.plan.own_files), self.plan.public, now))
         if sources != self.sources and sources:
             self._swap(sources, now)
-        self._seen, self._judged = self._stamp(), now
+        # What changed meanwhile, be it by us, is judged once more at the next look.
+        self._seen, self._judged = before if before == self._stamp() else None, now
 
     def _stamp(self) -> object:
         tls = self.places.tls
@@ -72,21 +77,29 @@ class CertificateKeeper:
     def _needs_judging(self, now: datetime) -> bool:
         # A clock that was set back must not postpone it.
         is_late = self._judged is None or not timedelta() <= now - self._judged < JUDGE_EVERY
-        return is_late or self._stamp() != self._seen or any(now >= each.certificate.last_day for each in self.sources)
+        # Removed again right after it was written, it would look as it did before.
+        is_missing = not (self.places.tls.authority.exists() and self.places.tls.server.exists())
+        return is_late or is_missing or self._stamp() != self._seen or any(now >= each.certificate.last_day for each in self.sources)
 
     def _look_at_own(self, now: datetime) -> None:
         if not self.plan.own_files:
             return
         own = stamp(self.plan.own_files)
         if own == self._own_seen:
+            self._forget_what_was_mended(now)
             return
         lines = list(install_own(self.places.tls, self.plan.own_files, self.plan.names, now, None))
-        if not lines:
-            self._said.clear()
+        self._sound_since = None if lines else now
         for line in lines:
             self.say_once(line)
         # Written to while it was read: once more, at the next look.
         self._own_seen = own if own == stamp(self.plan.own_files) else None
+
+    def _forget_what_was_mended(self, now: datetime) -> None:
+        """A cause that comes again later is said again, but not each time to a program that keeps on writing."""
+        if self._sound_since and now - self._sound_since >= MENDED_AFTER:
+            self._sound_since = None
+            self._said.clear()
 
     def _swap(self, sources: tuple[Source, ...], now: datetime) -> None:
         kept = {source.path: source for source in self.sources}
@@ -106,8 +119,18 @@ class CertificateKeeper:
                 self.log.warning(
                     "Now serving: %s, until %s.", _named(source), f"{source.certificate.last_day:%Y-%m-%d}"
                 )
+        self._tell_ended(sources, now)
         self.sources, self._contexts = sources, contexts
         self.hsts_names = frozenset(self._trusted_names(now))
+
+    def _tell_ended(self, sources: tuple[Source, ...], now: datetime) -> None:
+        kept = {source.path for source in sources}
+        for source in self.sources:
+            if source.path not in kept:
+                reason = reason_against_now(source.certificate, now) or "its file is gone or damaged"
+                instead = source_for(min(source.certificate.patterns, default=""), sources)
+                self.warn(f"No longer serving: {_named(source)}, since {reason}. "
+                          f"There serves instead: {instead.title if instead else PRIVATE}.")  # fmt: skip
 
     def _trusted_names(self, now: datetime) -> list[str]:
         served = ((name.text, source_for(name.text, self.sources)) for name in self.plan.names if not name.address)
@@ -151,4 +174,5 @@ class CertificateKeeper:
 
 
 def _named(source: Source) -> str:
-    return f"the certificate for {', '.join(sorted(source.certificate.patterns))}, {source.title}"
+    names = ", ".join(sorted(source.certificate.patterns))
+    return f"the certificate for {names}, {source.title}" if source.kind == PUBLIC else f"{source.kind} for {names}"

@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
-from entrypoint.memory import explanation, kill_count
+from entrypoint.memory import explanation
 
 
 class ToldConnection(ZMQChannelsWebsocketConnection):
@@ -17,7 +17,6 @@ class ToldConnection(ZMQChannelsWebsocketConnection):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.last_execution: dict[str, Any] = {}
-        self.kills_seen = kill_count()
 
     def handle_incoming_message(self, incoming_msg: str) -> None:
         super().handle_incoming_message(incoming_msg)
@@ -46,7 +45,5 @@ class ToldConnection(ZMQChannelsWebsocketConnection):
         super().on_restart_failed()
 
     def _tell_if_killed(self) -> None:
-        kills = kill_count()
-        if kills > self.kills_seen:
+        if self.kernel_manager.was_killed_for_memory:
             self.write_stderr(explanation(), self.last_execution)
-        self.kills_seen = kills

@@ -27,6 +27,7 @@ from entrypoint.logins import Login, added, browser_name, read_logins, write_log
 from entrypoint.places import Places
 from entrypoint.private_files import write_private
 from entrypoint.second_factor import check, from_json, to_json
+from entrypoint.strangers import bound_strangers
 
 # What a stranger gets to see; each may be asked for without a login, and nothing else.
 PUBLIC_PATHS = ("login", "logout", "health", "static/favicon.ico", "trust")
@@ -53,6 +54,11 @@ class Door(PasswordIdentityProvider):
         # kernels. Known devices have a lane of their own, past the strangers' queue.
         self.lanes = {known: ThreadPoolExecutor(1, initializer=_give_way) for known in (False, True)}
 
+    def validate_security(self, app: Any, ssl_options: dict[str, Any] | None = None) -> None:
+        """Jupyter asks for this once its web application stands, before anybody can come."""
+        super().validate_security(app, ssl_options)
+        bound_strangers(app.web_app)
+
     async def get_user(self, handler: JupyterHandler) -> User | None:
         user: User | None = await self._get_user(handler)
         if user is None and not is_public(handler):
@@ -72,7 +78,10 @@ class Door(PasswordIdentityProvider):
     async def verify(self, password: str, code: str, is_known: bool) -> bool:
         """Whether password and code are right; both are always checked, so that time tells nothing."""
         loop = asyncio.get_running_loop()
-        is_right: bool = await loop.run_in_executor(self.lanes[is_known], passwd_check, self.hashed_password, password)
+        hashed = self.hashed_password
+        is_right: bool = await loop.run_in_executor(self.lanes[is_known], passwd_check, hashed, password)
+        # A guess may wait in its lane for as long as it takes to replace the password.
+        is_right = is_right and hashed == self.hashed_password
         return self._spend(code, is_right) if self.second_factor else is_right
 
     def _spend(self, code: str, password_is_right: bool) -> bool:

@@ -16,9 +16,12 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
-from traitlets import Float, List, Unicode
+from traitlets import Float, List, Unicode, default
 
 from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
+from entrypoint.memory import kill_count
+
+SOCKETS_MAX = 16_384
 
 # conda-forge's packages set variables (GDAL_DATA and the like) when their environment is activated.
 ACTIVATE = 'for f in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do . "$f"; done; exec "$@"'
@@ -130,9 +133,29 @@ class ExpendableKernel(ServerKernelManager):
         # Anyone may make a process more likely to be chosen, and its children are so too (proc(5), oom_score_adj).
         await super()._async_launch_kernel(["choom", "-n", "500", "--", *kernel_cmd], **options)
 
+    kills_while_alive = 0
+    was_killed_for_memory = False
+
+    async def is_alive(self) -> bool:
+        """Jupyter's own, asked every 3 seconds, which besides notes whether a process was killed meanwhile."""
+        alive: bool = await super().is_alive()
+        kills = kill_count()
+        if alive:
+            self.kills_while_alive = kills
+        else:
+            self.was_killed_for_memory = kills > self.kills_while_alive
+        return alive
+
 
 class NamedKernels(AsyncMappingKernelManager):
     """Jupyter's kernels, whose failures name the kernel and its environment."""
+
+    @default("context")
+    def _context_default(self) -> Any:
+        context = super()._context_default()
+        # Four for each websocket; ZeroMQ's own limit of 1023 would refuse the 250th open notebook.
+        context.max_sockets = SOCKETS_MAX
+        return context
 
     def _handle_kernel_died(self, kernel_id: str) -> None:
         spec = self.get_kernel(kernel_id).kernel_spec

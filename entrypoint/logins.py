@@ -62,9 +62,17 @@ def added(logins: Sequence[Login], new: Login) -> list[Login]:
 def read_logins(path: Path) -> list[Login]:
     """What was kept; nothing where that is damaged, since no work depends on it."""
     try:
-        return [Login(**each) for each in json.loads(path.read_text())]
-    except (OSError, ValueError, TypeError):
+        logins = [Login(**each) for each in json.loads(path.read_text())]
+    except (OSError, ValueError, TypeError, RecursionError):
         return []
+    return logins[-KEPT:] if all(map(_is_sound, logins)) else []
+
+
+def _is_sound(login: Login) -> bool:
+    """Whether each field is of its type and in one line, so that the list can be shown."""
+    texts = (login.time, login.address, login.browser)
+    are_lines = all(isinstance(text, str) and text.isprintable() for text in texts)
+    return are_lines and type(login.success) is bool and type(login.count) is int and login.count > 0
 
 
 def write_logins(path: Path, logins: Sequence[Login], owner: Owner | None = None) -> None:

@@ -74,7 +74,7 @@ def _certificates(status: Status) -> Iterator[str]:
         yield from (f"{INDENT}{half}" for half in _halves(status.authority.fingerprint))
         yield f"{INDENT}To see no warning again: docker compose exec workhorse workhorse share-ca"
     for number, plan in enumerate(status.plans):
-        first, *rest = textwrap.wrap(plan, 100)
+        first, *rest = textwrap.wrap(plan, 100, break_long_words=False, break_on_hyphens=False)
         yield f"  {'' if number else 'Next':12}  {first}"
         yield from (f"{INDENT}{line}" for line in rest)
 

@@ -40,7 +40,8 @@ def main(config_file: Path) -> None:
     # Extensions that leave the guarding to jupyter-server, which does guard them.
     warnings.simplefilter("ignore", JupyterServerAuthWarning)
     app = LabApp.initialize_server(argv=[], config=Config(with_quiet_start(config)))
-    app.log.addFilter(is_worth_a_line)
+    for log in (app.log, logging.getLogger("tornado.general")):
+        log.addFilter(is_worth_a_line)
     tell_unknown_names(app, tuple(config["Workhorse"]["names"]))
     app.web_app.add_handlers(".*", [(url_path_join(app.base_url, "health"), HealthHandler)])
     add_trust_page(app.web_app, places)
@@ -82,8 +83,9 @@ def serve_certificates(app: Any, settings: Mapping[str, Any], places: Places) ->
 
 
 def is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Leaves out what Jupyter says about itself as installed elsewhere, and as built by hand."""
-    return not any(part in record.getMessage() for part in ("non-installed server", "without nodejs"))
+    """Leaves out what Jupyter says of itself as installed elsewhere and built by hand, and tornado of its pings."""
+    quiet = ("non-installed server", "without nodejs", "websocket_ping_timeout")
+    return not any(part in record.getMessage() for part in quiet)
 
 
 def with_quiet_start(config: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -23,6 +23,8 @@ from entrypoint.settings import Settings, from_environ
 
 LOGINS_SHOWN = 8
 
+RENEW = "docker compose exec workhorse workhorse renew"
+
 
 def read_status(places: Places, environ: Mapping[str, str], now: datetime) -> Status:
     """Reads settings and certificates as the last start left them.
@@ -91,5 +93,5 @@ def read_report(path: Path) -> Report:
 def _plan(name: str, next: str, failures: int, reason: str) -> str:
     time = f"{datetime.fromisoformat(next):%Y-%m-%d %H:%M} UTC"
     if failures:
-        return f"{name}: attempt {failures + 1} for a certificate at {time}, or now with: workhorse renew. {reason}."
+        return f"{name}: attempt {failures + 1} at {time}, or now with: {RENEW}. {reason}."
     return f"{name}: certbot looks at {time} whether the certificate is due for renewal."

@@ -38,10 +38,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def login(self, password: str) -> requests.Response:
+    def login(self, password: str, code: str | None = None) -> requests.Response:
         """Sends the login form; 302 leads on to the notebooks, 401 shows the form again."""
         self.session.get(f"{self.url}/login", timeout=SECONDS)
         data = {"password": password, "_xsrf": self.session.cookies["_xsrf"]}
+        data |= {} if code is None else {"code": code}
         return self.session.post(f"{self.url}/login", data=data, allow_redirects=False, timeout=SECONDS)
 
     def is_logged_in(self) -> bool:

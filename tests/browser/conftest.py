@@ -81,12 +81,12 @@ def import_authority(authority: Path, home: Path) -> None:
         subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True)
 
 
-def launch(playwright: Playwright, home: Path) -> Browser:
+def launch(playwright: Playwright, home: Path, *arguments: str) -> Browser:
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     assert executable, "make browser installs a Chromium"
     # Without the sandbox, Playwright's default: root can't have it, and a container's user often can't.
     return playwright.chromium.launch(
-        executable_path=executable, args=QUIET, env={**os.environ, "HOME": str(home)}, timeout=MILLISECONDS
+        executable_path=executable, args=[*QUIET, *arguments], env={**os.environ, "HOME": str(home)}, timeout=MILLISECONDS
     )
 
 

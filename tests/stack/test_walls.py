@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+from entrypoint.settings import variable_names
 from tests.clients import Client
+from tests.conftest import PASSWORD
 from tests.stacks import Stack
+
+# Volumes, the notebooks, and what is in memory; devices and /proc have tests of their own.
+WRITABLE = ("/repositories", "/home/workhorse", "/var/lib/workhorse", "/tmp", "/run/workhorse", "/dev/shm")
 
 
 def test_the_server_has_no_rights_but_its_user_s(stack: Stack) -> None:
@@ -21,6 +29,122 @@ def test_no_process_of_root_is_left(stack: Stack) -> None:
     servers = [row for row in rows if "healthcheck" not in " ".join(row)]
     assert len(servers) >= 2
     assert {row[0] for row in servers} == {"1000"}
+
+
+def test_a_kernel_has_no_more_rights_than_the_server(client: Client) -> None:
+    status = dict(
+        line.split(":\t", 1) for line in client.run("print(open('/proc/self/status').read())").splitlines()[:-1]
+    )
+    assert status["Uid"] == status["Gid"] == "1000\t1000\t1000\t1000"
+    assert {status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert set(status["Groups"].split()) <= {"1000"}
+
+
+def from_kernel(client: Client, code: str) -> Any:
+    """What code leaves in `found`, run in a kernel."""
+    return json.loads(client.run(f"import json, os, stat\n{code}\nprint(json.dumps(found))"))
+
+
+def test_a_kernel_writes_nowhere_but_to_its_volumes_and_memory(client: Client) -> None:
+    """Every folder and file of the image is asked for, and in the upper folders it is tried too."""
+    code = f"""
+skipped = ({WRITABLE!r}) + ("/proc", "/sys", "/dev")
+found, seen = [], 0
+for folder, folders, files in os.walk("/"):
+    folders[:] = [name for name in folders if os.path.join(folder, name) not in skipped]
+    paths = [folder, *(os.path.join(folder, name) for name in files)]
+    seen += len(paths)
+    found += [path for path in paths if not os.path.islink(path) and os.access(path, os.W_OK)]
+    if folder.count("/") <= 2:
+        try:
+            os.close(os.open(os.path.join(folder, "written"), os.O_CREAT | os.O_WRONLY))
+            found.append(folder)
+        except OSError:
+            pass
+assert seen > 20_000, seen
+tried = [os.path.join(folder, "written") for folder in {WRITABLE!r}]
+for path in tried:
+    open(path, "w").close()
+    os.remove(path)
+"""
+    assert from_kernel(client, code) == []
+
+
+def test_a_kernel_can_t_turn_the_machine_s_knobs(client: Client) -> None:
+    code = """
+found = []
+for top in ("/sys", "/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs"):
+    for folder, _, files in os.walk(top):
+        paths = [folder, *(os.path.join(folder, name) for name in files)]
+        found += [path for path in paths if not os.path.islink(path) and os.access(path, os.W_OK)]
+found += [path for path in ("/proc/sysrq-trigger", "/proc/kmsg") if os.access(path, os.W_OK)]
+"""
+    assert from_kernel(client, code) == []
+
+
+def test_a_kernel_has_no_device_but_the_harmless_ones(client: Client) -> None:
+    code = """
+found = []
+for folder, folders, files in os.walk("/dev"):
+    for path in (os.path.join(folder, name) for name in files):
+        kind = os.stat(path, follow_symlinks=False).st_mode
+        if (stat.S_ISBLK(kind) or stat.S_ISCHR(kind)) and os.access(path, os.W_OK):
+            found.append(path)
+"""
+    devices = {path for path in from_kernel(client, code) if not path.startswith("/dev/pts/")}
+    assert devices <= {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")}
+
+
+def test_a_kernel_reaches_no_socket_of_the_engine_and_no_folder_of_the_host(stack: Stack, client: Client) -> None:
+    code = """
+found = {"sockets": [], "mounts": []}
+for folder, folders, files in os.walk("/"):
+    folders[:] = [name for name in folders if os.path.join(folder, name) not in ("/proc", "/sys")]
+    found["sockets"] += [path for path in (os.path.join(folder, name) for name in files)
+                         if stat.S_ISSOCK(os.lstat(path).st_mode)]
+found["mounts"] = [line.split()[4] for line in open("/proc/self/mountinfo")]
+"""
+    found = from_kernel(client, code)
+    assert [path for path in found["sockets"] if not path.startswith(WRITABLE)] == []
+    assert [path for path in found["sockets"] if "docker" in path or "containerd" in path] == []
+    binds = {mount["Destination"] for mount in stack.container.attrs["Mounts"]}
+    assert binds == {
+        "/repositories", "/certificates", "/var/lib/workhorse", "/home/workhorse", "/run/secrets/ca",
+        "/run/secrets/jupyter_password",
+    }  # fmt: skip
+    host_s = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
+    of_the_engine = ("/proc", "/sys", "/dev", "/tmp", "/run/workhorse", "/")
+    rest = {path for path in found["mounts"] if path not in binds | host_s}
+    assert not {
+        path for path in rest if path not in of_the_engine and not path.startswith(("/proc/", "/sys/", "/dev/"))
+    }
+
+
+def test_no_process_tells_a_kernel_the_password_or_the_settings(client: Client) -> None:
+    """Neither the kernel's own environment nor what /proc shows of any other process."""
+    code = """
+found = {}
+for process in filter(str.isdigit, os.listdir("/proc")):
+    for name in ("environ", "cmdline"):
+        try:
+            found[f"{process} {name}"] = open(f"/proc/{process}/{name}", errors="replace").read().split(chr(0))
+        except OSError:
+            pass
+"""
+    readable = from_kernel(client, code)
+    assert len([key for key in readable if key.endswith("environ")]) >= 2
+    for key, lines in readable.items():
+        assert PASSWORD not in "".join(lines), key
+        names = {line.partition("=")[0] for line in lines} if key.endswith("environ") else set()
+        assert not names & set(variable_names()), key
+
+
+def test_a_kernel_inherits_nothing_that_is_the_server_s(client: Client) -> None:
+    names = set(from_kernel(client, "found = list(os.environ)"))
+    # The folder of the kernels' connection files is no secret: it is the person's own.
+    ours = {name for name in names if name.startswith("JUPYTER") or name in variable_names()} - {"JUPYTER_RUNTIME_DIR"}
+    assert not ours | (names & {"OPENSSL_CONF", "PYTHONPATH", "LD_PRELOAD"})
 
 
 def test_the_image_can_t_be_changed_from_a_kernel(client: Client) -> None:
@@ -75,4 +199,5 @@ def test_the_server_calls_nobody_by_itself(stack: Stack, client: Client) -> None
     page = client.session.get(f"{stack.url}/lab", timeout=30).text
     assert '"news": {"disabled": true}' in page or '"news":{"disabled":true}' in page.replace(" ", "")
     check = client.session.get(f"{stack.url}/lab/api/update", timeout=30).json()
-    assert check["notification"] is None
+    # Where JupyterLab tells of updates stands the login before this one.
+    assert str((check["notification"] or {}).get("message", "Last login")).startswith("Last login")

@@ -1,0 +1,96 @@
+"""Every address that a running server answers at, asked of that server itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from re import _constants as kinds  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any
+
+from tests.stacks import Stack, poll
+
+LIST = "/tmp/handlers.json"
+MODULE = "lists_handlers"
+# A Jupyter server extension: once the server runs, so that every extension has added its own, it writes them down.
+EXTENSION = f'''
+import json, os
+from tornado.routing import PathMatches, RuleRouter
+
+def _jupyter_server_extension_points():
+    return [dict(module="{MODULE}")]
+
+def walk(router):
+    for rule in router.rules:
+        if isinstance(rule.target, RuleRouter):
+            yield from walk(rule.target)
+        else:
+            yield rule.matcher.regex.pattern, f"{{rule.target.__module__}}.{{rule.target.__qualname__}}"
+
+def _load_jupyter_server_extension(app):
+    def write():
+        rules = [*walk(app.web_app.default_router), *walk(app.web_app.wildcard_router)]
+        with open("{LIST}.part", "w") as file:
+            json.dump(rules, file)
+        os.rename("{LIST}.part", "{LIST}")
+    app.io_loop.add_callback(lambda: app.io_loop.call_later(1, write))
+'''
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One registered handler: the pattern of its addresses and its class."""
+
+    pattern: str
+    name: str
+
+    def paths(self) -> set[str]:
+        """Addresses that it answers at: with every optional part, and with none."""
+        tree = parser.parse(self.pattern)
+        return {path for most in (0, 1) for path in _texts(tree, most) if re.fullmatch(self.pattern, path)}
+
+
+def list_handlers_of(stack: Stack) -> None:
+    """Adds the extension to a stack that has not started yet."""
+    (stack.folder / f"{MODULE}.py").write_text(EXTENSION)
+    (stack.folder / f"{MODULE}.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": {MODULE: True}}}))
+    (stack.folder / "docker-compose.override.yml").write_text(f"""
+services:
+  workhorse:
+    volumes:
+      - {stack.folder}/{MODULE}.py:/opt/server/lib/python3.13/site-packages/{MODULE}.py:ro
+      - {stack.folder}/{MODULE}.json:/opt/server/etc/jupyter/jupyter_server_config.d/{MODULE}.json:ro
+""")
+
+
+def handlers(stack: Stack) -> list[Handler]:
+    text = poll(lambda: stack.shell(f"cat {LIST} 2>/dev/null", check=False) or None, 20, "the list of handlers")
+    return [Handler(*each) for each in json.loads(text)]
+
+
+def _texts(tree: Any, most: int) -> Iterator[str]:
+    """Texts that a pattern stands for, each alternative in turn, with each repetition as often as it must or `most`."""
+    texts = [""]
+    for kind, value in tree:
+        parts = list(_parts(kind, value, most))
+        texts = [text + part for text in texts for part in parts]
+    yield from texts
+
+
+def _parts(kind: Any, value: Any, most: int) -> Iterator[str]:
+    if kind is kinds.LITERAL:
+        yield chr(value)
+    elif kind is kinds.BRANCH:
+        for branch in value[1]:
+            yield from _texts(branch, most)
+    elif kind is kinds.SUBPATTERN:
+        yield from _texts(value[3], most)
+    elif kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT):
+        low, high, repeated = value
+        yield from (text * max(low, min(most, high)) for text in _texts(repeated, most))
+    elif kind in (kinds.IN, kinds.ANY, kinds.CATEGORY, kinds.NOT_LITERAL):
+        yield "a"  # a letter is in every set that Jupyter's patterns name
+    else:
+        yield ""

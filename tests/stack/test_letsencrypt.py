@@ -1,0 +1,361 @@
+"""Certificates from a real ACME server: issued, renewed, and what becomes of the server when they can't be."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.client import HTTPResponse
+
+import pytest
+
+from tests.acme import BLOCKED, DIRECTORY, LIMITED_DIRECTORY, Pebble
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.handshakes import Beside, Door, trusting
+from tests.stacks import Stack, new_stack, poll, prepared
+
+LAB, TWO, LOST = "lab.example.org", "two.example.org", "lost.example.org"
+PRIVATE = ["printer.local", "192.168.77.7", "localhost", "127.0.0.1"]
+NOTICED_SECONDS = 60
+# Certbot renews at half of so short a life, and takes about four seconds.
+SHORT_SECONDS = 40
+START_SECONDS = 20
+TLS = "/var/lib/workhorse/tls"
+# Longer than the thirty seconds after which the server first asks a websocket whether it is still there.
+PRINT = """import time
+for number in range({count}):
+    print(number, flush=True)
+    time.sleep(1)"""
+LISTEN = """import socket
+listener = socket.create_server(("", 8880))"""
+HOOK = """#!/bin/sh
+# As certbot's manual tells: the name and the text come in variables.
+name="_acme-challenge.$CERTBOT_DOMAIN."
+case $1 in
+    auth) curl -sf -d "{\\"host\\": \\"$name\\", \\"value\\": \\"$CERTBOT_VALIDATION\\"}" http://dns:8055/set-txt ;;
+    cleanup) curl -sf -d "{\\"host\\": \\"$name\\"}" http://dns:8055/clear-txt ;;
+esac
+"""
+
+
+@dataclass
+class Lab:
+    """A server with public names, and the ACME server that it asks."""
+
+    stack: Stack
+    pebble: Pebble
+    said: int = field(default=0)
+
+    def serial(self, name: str = LAB) -> str:
+        return self.pebble.serial(name)
+
+    def other_serial(self, before: str, name: str = LAB) -> str:
+        def other() -> str | None:
+            return serial if self.pebble.serves(name) and (serial := self.serial(name)) != before else None
+
+        return poll(other, NOTICED_SECONDS, f"another certificate for {name}")
+
+    def private_door(self, name: str = "localhost") -> Door:
+        return Door(("127.0.0.1", self.stack.port), trusting(self.stack.authority()), name)
+
+    def ask(self) -> None:
+        """Has certificates asked for now; `line` looks at what is said from here on."""
+        self.said = len(self.stack.log())
+        self.stack.workhorse("renew")
+
+    def lose(self, *names: str) -> None:
+        """Deletes what certbot keeps for names, so that it has to obtain each anew."""
+        places = [f"{folder}/{name}" for name in names for folder in ("live", "archive")]
+        settings = [f"renewal/{name}.conf" for name in names]
+        self.stack.shell(f"cd {TLS}/certbot/pebble*/ && rm -rf {' '.join(places + settings)}")
+
+    def line(self, *texts: str) -> str:
+        """The first new line of the log that holds all texts, as soon as there is one."""
+
+        def found() -> str | None:
+            lines = self.stack.log()[self.said :].splitlines()
+            return next((line for line in lines if all(text in line for text in texts)), None)
+
+        return poll(found, NOTICED_SECONDS, f"a line with {texts}")
+
+    def status(self) -> str:
+        """As one long line, whatever the width."""
+        return " ".join(self.stack.workhorse("status").split())
+
+    def attempts(self) -> dict[str, dict[str, str]]:
+        kept: dict[str, dict[str, str]] = json.loads(self.stack.shell(f"cat {TLS}/attempts.json"))["names"]
+        return kept
+
+    def restart(self, in_between: str = ":") -> None:
+        self.stack.compose("stop", "workhorse")
+        self.stack.in_state_volume(in_between)
+        self.said = len(self.stack.log())
+        self.up_alone()
+
+    def up_alone(self) -> None:
+        """Starts the server, and no ACME server that was stopped."""
+        self.stack.compose("up", "-d", "--no-build", "--wait", "workhorse")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Three public names, of which one leads elsewhere, and some that no public authority vouches for."""
+    names = ",".join([LAB, TWO, LOST, *PRIVATE[:2]])
+    with prepared(new_stack(tmp_path_factory.mktemp("acme"), JUPYTER_PASSWORD=PASSWORD, SERVER_NAMES=names)) as stack:
+        lab = Lab(stack, Pebble(stack))
+        lab.pebble.start()
+        lab.pebble.lead(LOST, lab.pebble.nobody)
+        stack.up()
+        lab.serial(TWO)
+        yield lab
+
+
+@pytest.fixture
+def lab(shared: Lab) -> Iterator[Lab]:
+    """Whatever a test does to it, it answers over TLS at the end: by both authorities, each verified."""
+    yield shared
+    shared.private_door().serial()
+    shared.serial()
+
+
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A server whose certificates live for seconds, and whose ACME server has never answered yet."""
+    with prepared(new_stack(tmp_path_factory.mktemp("acme"), JUPYTER_PASSWORD=PASSWORD, SERVER_NAMES=LAB)) as stack:
+        yield Lab(stack, Pebble(stack, validity_seconds=SHORT_SECONDS))
+
+
+def headers(door: Door) -> dict[str, str]:
+    with door.open() as tls:
+        tls.sendall(f"GET /login HTTP/1.1\r\nHost: {door.name}\r\nConnection: close\r\n\r\n".encode())
+        response = HTTPResponse(tls)
+        response.begin()
+        assert response.status == 200
+        return dict(response.getheaders())
+
+
+def test_each_public_name_has_its_own_certificate(lab: Lab) -> None:
+    for name in (LAB, TWO):
+        assert lab.pebble.names(name) == [name]
+        lab.line("Now serving: the certificate for", name, "issued by Pebble Intermediate CA")
+    assert lab.serial(LAB) != lab.serial(TWO)
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_names_without_a_public_authority_stay_with_the_private_one(lab: Lab, name: str) -> None:
+    lab.private_door(name).serial()
+    assert not lab.pebble.serves(name)
+
+
+def test_a_name_that_leads_elsewhere_is_told_and_leaves_the_others_alone(lab: Lab) -> None:
+    said = lab.line(f"No new certificate for {LOST}", "port 80 has to reach it")
+    assert lab.pebble.nobody in said
+    assert ".well-known" not in said
+    lab.private_door(LOST).serial()
+    assert lab.serial(TWO)
+    status = lab.status()
+    assert f"{LOST}: attempt 2 at " in status
+    assert "or now with: docker compose exec workhorse workhorse renew" in status
+    assert f"{LAB}: certbot looks at" in status
+
+
+def test_a_browser_is_not_told_to_insist_on_what_few_trust(lab: Lab) -> None:
+    assert "Strict-Transport-Security" not in headers(lab.pebble.door(LAB))
+    assert "publicly" not in lab.status()
+
+
+def test_keys_are_closed_to_others_and_logs_stay_few(lab: Lab) -> None:
+    assert lab.stack.shell(f"find {TLS} -type f -perm /077", user="0") == ""
+    assert lab.stack.shell(f"stat -c %a {TLS} {TLS}/certbot") == "700\n700\n"
+    assert int(lab.stack.shell(f"ls {TLS}/certbot/*/logs | wc -l")) <= 4
+
+
+def test_a_restart_asks_nobody_before_the_time(lab: Lab) -> None:
+    before, orders = lab.attempts(), lab.pebble.orders()
+    lab.restart()
+    poll(lambda: f"{LOST}: attempt 2 at " in lab.status() or None, wanted="the certificates' report")
+    assert lab.attempts() == before
+    assert lab.pebble.orders() == orders
+
+
+def test_a_changed_setting_asks_at_once(lab: Lab) -> None:
+    orders, serial = lab.pebble.orders(), lab.serial()
+    lab.stack.set(LETSENCRYPT_EMAIL="grace@example.org")
+    lab.said = 0
+    lab.stack.up()
+    lab.line(f"No new certificate for {LOST}")
+    # The two that aren't due are left alone.
+    assert (lab.pebble.orders(), lab.serial()) == (orders + 1, serial)
+
+
+def test_mended_dns_brings_the_certificate(lab: Lab) -> None:
+    lab.pebble.lead_back(LOST)
+    lab.ask()
+    assert lab.serial(LOST)
+    assert "attempt" not in lab.status()
+
+
+def test_an_account_that_the_server_has_lost_is_made_anew(lab: Lab) -> None:
+    before = lab.serial(TWO)
+    lab.pebble.stop()
+    lab.pebble.start()
+    lab.lose(TWO)
+    lab.ask()
+    lab.other_serial(before, TWO)
+
+
+@pytest.mark.parametrize("damage", ["rm -r accounts", "for f in $(find accounts -type f); do echo > $f; done"])
+def test_lost_or_damaged_accounts_in_the_volume_are_made_anew(lab: Lab, damage: str) -> None:
+    before = lab.serial(TWO)
+    lab.lose(TWO)
+    lab.stack.shell(f"cd {TLS}/certbot/pebble*/ && chmod -R u+w accounts && {damage}")
+    lab.ask()
+    lab.other_serial(before, TWO)
+
+
+@pytest.mark.parametrize(
+    "damage", [f"rm -r live/{LAB}", f"echo > archive/{LAB}/privkey1.pem", f"rm renewal/{LAB}.conf"]
+)
+def test_a_damaged_lineage_costs_one_certificate(lab: Lab, damage: str) -> None:
+    before, orders = lab.serial(), lab.pebble.orders()
+    lab.stack.shell(f"cd {TLS}/certbot/pebble*/ && {damage}")
+    lab.ask()
+    lab.other_serial(before)
+    assert lab.stack.shell(f"cd {TLS}/certbot/pebble*/renewal && ls -d {LAB}*.conf").split() == [f"{LAB}.conf"]
+    assert lab.pebble.orders() == orders + 1
+
+
+def test_a_taken_port_is_told(lab: Lab) -> None:
+    before = lab.serial()
+    with Client(lab.stack.url, lab.stack.authority()) as client:
+        client.login(PASSWORD)
+        kernel = client.start_kernel()
+        kernel.run(LISTEN)
+        lab.lose(LAB)
+        lab.ask()
+        lab.line(f"No new certificate for {LAB}", "bind TCP port 8880", "end the notebook or terminal")
+        assert lab.serial() == before
+        kernel.shut_down()
+    lab.ask()
+    lab.other_serial(before)
+
+
+def test_refused_nonces_are_overcome(lab: Lab) -> None:
+    before = lab.serial()
+    lab.pebble.start(refused_nonces_percent=10)
+    lab.lose(LAB)
+
+    def asked_until_served() -> bool | None:
+        lab.ask()
+        lab.other_serial(before)
+        return True
+
+    poll(asked_until_served)
+    lab.pebble.start()
+
+
+def test_an_older_copy_of_the_volume_serves_on(lab: Lab) -> None:
+    older = lab.serial()
+    lab.restart("cp -a /state/tls /state/older")
+    lab.lose(LAB)
+    lab.ask()
+    lab.other_serial(older)
+    lab.restart("rm -r /state/tls && mv /state/older /state/tls")
+    assert lab.serial() == older
+
+
+def test_names_are_proven_by_a_script_for_dns(lab: Lab) -> None:
+    before = lab.serial()
+    lab.pebble.tell_dns("set-default-ipv4", ip=lab.pebble.nobody)
+    hook = lab.stack.certificates / "the dns's.sh"
+    hook.write_text(HOOK)
+    lab.lose(LAB)
+    lab.stack.set(ACME_DNS_HOOK=hook.name)
+    lab.said = 0
+    lab.stack.up()
+    lab.line(f"No new certificate for {LAB}", "which may not be run", f"chmod +x {shlex.quote(hook.name)}")
+    hook.chmod(0o755)
+    lab.ask()
+    lab.other_serial(before)
+
+
+def test_a_script_that_fails_is_quoted(lab: Lab) -> None:
+    before = lab.serial()
+    hook = lab.stack.certificates / "fails.sh"
+    hook.write_text("#!/bin/sh\necho The API key has expired. >&2\nexit 3\n")
+    hook.chmod(0o755)
+    lab.lose(LAB)
+    lab.stack.set(ACME_DNS_HOOK=hook.name)
+    lab.said = 0
+    lab.stack.up()
+    lab.line(f"No new certificate for {LAB}", "ACME_DNS_HOOK says: The API key has expired. Mend that script")
+    assert lab.serial() == before
+
+
+def test_a_limit_is_told_and_another_server_asked_anew(lab: Lab) -> None:
+    before = lab.serial()
+    lab.pebble.tell_dns("set-default-ipv4", ip=lab.pebble.workhorse)
+    lab.stack.set(ACME_SERVER=LIMITED_DIRECTORY, ACME_DNS_HOOK="")
+    lab.said = 0
+    lab.stack.up()
+    lab.line(f"No new certificate for {LAB}", "too many certificates (5)", "Workhorse waits")
+    assert lab.serial() == before
+
+
+def test_a_forbidden_name_is_told(lab: Lab) -> None:
+    names = ",".join([LAB, TWO, BLOCKED])
+    lab.stack.set(SERVER_NAMES=names, ACME_SERVER=DIRECTORY)
+    lab.said = 0
+    lab.stack.up()
+    assert "forbidden by policy" in lab.line(f"No new certificate for {BLOCKED}", "private authority's")
+    lab.private_door(BLOCKED).serial()
+
+
+def test_a_start_does_not_wait_for_an_acme_server_that_is_down(brief: Lab) -> None:
+    began = time.monotonic()
+    brief.up_alone()
+    assert time.monotonic() - began < START_SECONDS
+    brief.line(f"No new certificate for {LAB}", f"So {DIRECTORY} can't be reached from here")
+    brief.private_door(LAB).serial()
+    brief.pebble.start()
+    brief.ask()
+    brief.serial()
+
+
+def test_renewals_under_load_cost_no_handshake_and_no_line(brief: Lab) -> None:
+    brief.serial()
+    with (
+        Client(brief.stack.url, brief.stack.authority()) as client,
+        ThreadPoolExecutor(1) as beside,
+        Beside(brief.pebble.door(LAB).serial, every_seconds=0.05) as handshakes,
+    ):
+        client.login(PASSWORD)
+        lines = beside.submit(client.start_kernel().run, PRINT.format(count=SHORT_SECONDS))
+        poll(lambda: len(set(handshakes.results)) >= 3 or None, 3 * SHORT_SECONDS, "two renewals")
+        assert lines.result().split() == list(map(str, range(SHORT_SECONDS)))
+    assert handshakes.failures == []
+
+
+def test_a_certificate_that_ends_gives_way_to_the_private_one_and_comes_back(brief: Lab) -> None:
+    old = brief.serial()
+    brief.stack.shell(f"cp -a {TLS} {TLS}/../older")
+    brief.pebble.stop()
+    brief.said = len(brief.stack.log())
+    poll(lambda: not brief.pebble.serves(LAB) or None, 2 * SHORT_SECONDS, "the certificate's end")
+    brief.private_door(LAB).serial()
+    brief.line("No longer serving", LAB, "it ended on", "serves instead: private authority")
+    assert brief.line(f"No new certificate for {LAB}", "can't be reached")
+    brief.pebble.start()
+    brief.ask()
+    brief.other_serial(old)
+
+
+def test_an_expired_copy_of_the_volume_is_renewed_by_itself(brief: Lab) -> None:
+    newer = brief.serial()
+    brief.restart("rm -r /state/tls && mv /state/older /state/tls")
+    brief.private_door(LAB).serial()
+    brief.other_serial(newer)

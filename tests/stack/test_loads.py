@@ -1,0 +1,140 @@
+"""Heavy loads in a container of 1 GB: the server survives each of them, and says what became of the work."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients import Client, Kernel
+from tests.conftest import PASSWORD
+from tests.stacks import Stack, new_stack, poll, running
+
+MEGABYTE = 2**20
+# The server alone takes 140 MB after its start.
+SERVER_MEGABYTES_MAX = 400
+PRINTED_MEGABYTES = 100
+UPLOADED_MEGABYTES = 1024
+# As JupyterLab uploads what is larger than 1 MB (packages/filebrowser/src/model.ts, CHUNK_SIZE).
+CHUNK = MEGABYTE
+SOCKETS, KERNELS = 500, 5
+FILES = 10_000
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """In the place of the usual one: with little memory."""
+    with running(new_stack(tmp_path_factory.mktemp("stack"), JUPYTER_PASSWORD=PASSWORD, MEMORY_LIMIT="1g")) as stack:
+        yield stack
+
+
+@pytest.fixture(autouse=True)
+def server(stack: Stack) -> Iterator[None]:
+    """Sees to it that the same server process lives on, and takes no more memory than it should."""
+    before = server_process(stack)
+    yield
+    assert server_process(stack) == before
+    status = stack.shell(f"cat /proc/{before}/status")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert peak
+    print(f"the server's peak: {int(peak[1]) // 1024} MB")
+    assert int(peak[1]) * 1024 < SERVER_MEGABYTES_MAX * MEGABYTE
+
+
+def server_process(stack: Stack) -> str:
+    return stack.shell("pgrep -P 1 -f entrypoint.server").strip()
+
+
+def texts_until_restarted(kernel: Kernel) -> str:
+    """What a cell shows until its kernel has been restarted."""
+    texts: list[str] = []
+    for state in ("restarting", "starting"):
+        while (message := json.loads(dbg(kernel.socket.recv())))["content"].get("execution_state") != state:
+            texts += [message["content"]["text"]] if message["msg_type"] == "stream" else []
+    return "".join(texts)
+
+
+def test_a_kernel_out_of_memory_is_told_so_and_runs_again(stack: Stack, client: Client) -> None:
+    kernel, other = client.start_kernel(), client.start_kernel()
+    other.run("x = 'kept'")
+    kernel.send("whole = b'x' * 2_000_000_000")
+    print(stack.log()[-1:])
+    told = texts_until_restarted(kernel)
+    assert "Killed for memory" in told
+    assert "1.0 GiB (MEMORY_LIMIT in .env)" in told
+    assert kernel.run("print(6 * 7)") == "42\n"
+    assert other.run("print(x)") == "kept\n"
+    assert "Killed for memory: all notebooks together may take 1.0 GiB" in stack.log()
+    # Whatever ends the other kernel later was not that.
+    other.send("import os; os.kill(os.getpid(), 11)")
+    assert "memory" not in texts_until_restarted(other)
+    kernel.shut_down()
+    other.shut_down()
+
+
+def test_a_kernel_that_prints_100_mb_leaves_server_and_kernel_alive(client: Client) -> None:
+    kernel = client.start_kernel()
+    line = "x" * 999
+    shown = kernel.run(f"for _ in range({PRINTED_MEGABYTES * 1000}): print({line!r})", 120)
+    assert "IOPub data rate exceeded" in shown
+    assert len(shown) < PRINTED_MEGABYTES * MEGABYTE / 10
+    assert kernel.run("print(6 * 7)") == "42\n"
+    kernel.shut_down()
+
+
+def test_500_websockets_are_served(client: Client) -> None:
+    # Jupyter's own cost of the n-th websocket to one kernel grows with n, so there are several.
+    kernels = [client.start_kernel() for _ in range(KERNELS)]
+    for _ in range(SOCKETS // KERNELS - 1):
+        client.kernels += [Kernel(client, kernel.id) for kernel in kernels]
+    connections = [client.api("GET", f"kernels/{kernel.id}")["connections"] for kernel in kernels]
+    assert connections == [SOCKETS // KERNELS] * KERNELS
+    for number, kernel in enumerate(client.kernels[-KERNELS:]):
+        assert kernel.run(f"print({number})") == f"{number}\n"
+    for kernel in client.kernels[KERNELS:]:
+        kernel.socket.close()
+    for kernel in kernels:
+        poll(lambda k=kernel: client.api("GET", f"kernels/{k.id}")["connections"] == 1 or None, wanted="closed sockets")
+        assert kernel.run("print(6 * 7)") == "42\n"
+        kernel.shut_down()
+
+
+def test_an_upload_of_1_gb_in_chunks_arrives_whole(stack: Stack, client: Client) -> None:
+    block, sent = os.urandom(CHUNK), hashlib.sha256()
+    for number in range(1, UPLOADED_MEGABYTES + 1):
+        content = bytes([number % 256]) + block[1:]
+        sent.update(content)
+        client.api(
+            "PUT", "contents/upload.bin", type="file", format="base64", name="upload.bin", path="upload.bin",
+            chunk=number if number < UPLOADED_MEGABYTES else -1, content=base64.b64encode(content).decode(),
+        )  # fmt: skip
+    file = stack.repositories / "upload.bin"
+    assert file.stat().st_size == UPLOADED_MEGABYTES * MEGABYTE
+    assert hash_of(file) == sent.hexdigest()
+    file.unlink()
+
+
+def hash_of(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def test_a_folder_of_10_000_files_is_listed_whole(stack: Stack, client: Client) -> None:
+    folder = stack.repositories / "many"
+    folder.mkdir()
+    for number in range(FILES):
+        (folder / f"{number}.txt").touch()
+    listed = client.api("GET", "contents/many")["content"]
+    assert {entry["name"] for entry in listed} == {f"{number}.txt" for number in range(FILES)}
+
+
+def dbg(x):
+    import time
+    print(time.strftime("%T"), x[:90], x[-300:])
+    return x
