@@ -1,6 +1,6 @@
 # On the machine that serves: up, down, logs. For development: test, lint, bench, audit, base, lock.
 .DEFAULT_GOAL := help
-.PHONY: help up down logs test test-unit lint bench audit base lock engine browser
+.PHONY: help up down logs test test-unit lint bench audit base lock engine browser pebble
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -26,7 +26,7 @@ engine:
 base: engine ## build the stand-in base image, for machines that reach no registry
 	base/build
 
-test: engine browser $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
+test: engine browser pebble $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
 	host/image
 	$(PYTHON) -m pytest tests
 
@@ -38,7 +38,7 @@ lint: $(VENV)/ready ## check types, style, Dockerfile and shell scripts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/hadolint Dockerfile base/Dockerfile bench/peer/Dockerfile
-	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser image/with-ca image/workhorse image/profile.sh .ci/run \
+	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser host/pebble image/with-ca image/workhorse image/profile.sh .ci/run \
 	    base/build base/cpython base/conda.sh
 
 bench: engine $(VENV)/ready ## measure beside a plain JupyterLab, in one run
@@ -47,6 +47,9 @@ bench: engine $(VENV)/ready ## measure beside a plain JupyterLab, in one run
 
 browser:
 	@host/browser
+
+pebble:
+	@host/pebble
 
 lock: $(VENV)/ready ## write the lock files anew from requirements*.in
 	$(VENV)/bin/uv pip compile --universal --python-version 3.13 --generate-hashes --no-emit-index-url \

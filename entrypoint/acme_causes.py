@@ -99,13 +99,17 @@ def _causes_on_the_way(server: str) -> Iterator[tuple[str, str]]:
 # What tells most stands first, with the sentence that it becomes. `requests` wraps the cause into two others.
 DETAILS = (
     (r"(Could not bind TCP port \d+)", "{}"),
-    (r"auth-hook' .* reported error code \d+(?s:.*?)ran with error output:\n\s*(.+)", "ACME_DNS_HOOK says: {}"),
+    (
+        r"auth-hook' .* reported error code \d+(?s:.*?)auth-hook' .* ran with error output:\n\s*(.+)",
+        "ACME_DNS_HOOK says: {}",
+    ),
     (r"auth-hook' .* reported error code (\d+)", "ACME_DNS_HOOK ended with exit status {}"),
     (r"Detail:\s*(.+)", "{}"),
     (r"certificate verify failed: ([^(\n]+)", "{}"),
-    (r"Caused by \w+\(.*: ([^:\n]+?)(?: \(_ssl\S+)?[\"')]+$", "{}"),
+    (r"Caused by \w+\(\"\w+\(.*?\): (.+)\"\)+$", "{}"),
+    (r"Caused by .*, '(?:\[SSL: \w+\] )?(.+?)(?: \(_ssl\S+\))?'\)+$", "{}"),
     (r"ClientError: <Response \[(\d+)\]>", "The answer was HTTP status {}"),
-    (r"An unexpected error occurred:\n(?:[\w.]+(?:Error|Exception|Timeout): )?(.+)", "{}"),
+    (r"An unexpected error occurred:\n(?:[\w.]+(?:Error|Exception|Timeout): )?(?:\w+Pool\(.*?\): )?(.+)", "{}"),
 )
 
 

@@ -17,7 +17,7 @@ from entrypoint.places import Places
 from entrypoint.plan import Plan
 from entrypoint.public_certificates import PublicCertificates
 from entrypoint.served_certificate import is_publicly_trusted, reason_against_now
-from entrypoint.serving import PRIVATE, PUBLIC, Source, describe, find_sources, source_for
+from entrypoint.serving import PRIVATE, PUBLIC, Source, describe, find_sources, set_unreadable_aside, source_for, tell_unserved
 from entrypoint.stamps import stamp
 from entrypoint.tls import keep_certificates
 from entrypoint.tls_context import choose_by_name, make_context
@@ -63,7 +63,12 @@ class CertificateKeeper:
         before = self._stamp()
         keep_certificates(self.places.tls, self.plan.names, now, None, self.warn)
         if self.public:
+            for line in set_unreadable_aside([self.places.tls.attempts, *self._public_files()]):
+                self.warn(line)
             self.public.install()
+        if self._judged is None:
+            for line in tell_unserved(self.places.tls, self.plan.public, now):
+                self.warn(line)
         sources = tuple(find_sources(self.places.tls, bool(self.plan.own_files), self.plan.public, now))
         if sources != self.sources and sources:
             self._swap(sources, now)
@@ -72,19 +77,23 @@ class CertificateKeeper:
 
     def _stamp(self) -> object:
         tls = self.places.tls
-        return stamp([tls.authority, tls.server, tls.own, *(tls.public(name.text) for name in self.plan.public)])
+        return stamp([tls.authority, tls.server, tls.own, tls.attempts, *self._public_files()])
+
+    def _public_files(self) -> list[Path]:
+        return [self.places.tls.public(name.text) for name in self.plan.public]
 
     def _needs_judging(self, now: datetime) -> bool:
         # A clock that was set back must not postpone it.
         is_late = self._judged is None or not timedelta() <= now - self._judged < JUDGE_EVERY
         # Removed again right after it was written, it would look as it did before.
         is_missing = not (self.places.tls.authority.exists() and self.places.tls.server.exists())
-        return is_late or is_missing or self._stamp() != self._seen or any(now >= each.certificate.last_day for each in self.sources)
+        has_ended = any(now >= each.certificate.last_day for each in self.sources)
+        return is_late or is_missing or has_ended or self._stamp() != self._seen
 
     def _look_at_own(self, now: datetime) -> None:
         if not self.plan.own_files:
             return
-        own = stamp(self.plan.own_files)
+        own = self._stamp_of_own(self.plan.own_files)
         if own == self._own_seen:
             self._forget_what_was_mended(now)
             return
@@ -93,7 +102,11 @@ class CertificateKeeper:
         for line in lines:
             self.say_once(line)
         # Written to while it was read: once more, at the next look.
-        self._own_seen = own if own == stamp(self.plan.own_files) else None
+        self._own_seen = own if own == self._stamp_of_own(self.plan.own_files) else None
+
+    def _stamp_of_own(self, files: tuple[Path, Path]) -> object:
+        # Their copy in the volume too, which is made again if it is damaged.
+        return stamp([*files, self.places.tls.own])
 
     def _forget_what_was_mended(self, now: datetime) -> None:
         """A cause that comes again later is said again, but not each time to a program that keeps on writing."""

@@ -90,13 +90,17 @@ class Door(PasswordIdentityProvider):
             after = check(from_json(self.places.second_factor.read_text()), code, datetime.now(UTC))
         except (OSError, ValueError):
             self.log.warning(
-                "TOTP is on, but no phone is enrolled, so nobody can log in: "
+                "TOTP is on, but no phone is enrolled, or not soundly, so nobody can log in: "
                 "docker compose exec workhorse workhorse totp"
             )
             return False
         if after is None or not password_is_right:
             return False
-        write_private(self.places.second_factor, to_json(after).encode(), None)
+        try:
+            write_private(self.places.second_factor, to_json(after).encode(), None)
+        except WorkhorseError as error:
+            self.log.warning("A right code is refused, since it can't be kept as spent: %s", error)
+            return False
         return True
 
     def note(self, handler: JupyterHandler, success: bool) -> None:

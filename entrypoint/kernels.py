@@ -129,12 +129,13 @@ def _variables(prefix: Path, folders: list[Path]) -> dict[str, str]:
 class ExpendableKernel(ServerKernelManager):
     """A kernel that the system ends before the server when memory runs out."""
 
-    async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
-        # Anyone may make a process more likely to be chosen, and its children are so too (proc(5), oom_score_adj).
-        await super()._async_launch_kernel(["choom", "-n", "500", "--", *kernel_cmd], **options)
-
     kills_while_alive = 0
     was_killed_for_memory = False
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+        self.kills_while_alive = kill_count()
+        # Anyone may make a process more likely to be chosen, and its children are so too (proc(5), oom_score_adj).
+        await super()._async_launch_kernel(["choom", "-n", "500", "--", *kernel_cmd], **options)
 
     async def is_alive(self) -> bool:
         """Jupyter's own, asked every 3 seconds, which besides notes whether a process was killed meanwhile."""

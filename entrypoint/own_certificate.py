@@ -11,6 +11,7 @@ from entrypoint.names import ServerName
 from entrypoint.places import Places, TlsFolder
 from entrypoint.private_files import Owner, read_private, write_private
 from entrypoint.served_certificate import ServedCertificate, read_pair, reason_against_now, reason_incomplete
+from entrypoint.serving import set_unreadable_aside
 from entrypoint.settings import Settings
 
 AGAIN = "The one before, or else the private authority's, goes on serving. When the files are mended, that is noticed."
@@ -26,6 +27,7 @@ def install_own(
     Args:
         files: The certificate with its chain, and the key.
     """
+    yield from set_unreadable_aside([folder.own])
     try:
         certificate = read_own(files, now)
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -46,6 +46,7 @@ class PublicCertificates:
 
     def __init__(self, acme: Acme, folder: TlsFolder, names: Sequence[ServerName], warn: Callable[[str], None]) -> None:
         self.acme, self.folder, self.names, self.warn = acme, folder, names, warn
+        self.ask: Callable[[Acme, str], Awaitable[None]] = obtain
 
     def install(self) -> None:
         """Copies what certbot has obtained to where it serves from, in one step each."""
@@ -70,7 +71,7 @@ class PublicCertificates:
 
     async def _attempt(self, name: str, before: Attempt, now: Callable[[], datetime]) -> Attempt:
         try:
-            await obtain(self.acme, name)
+            await self.ask(self.acme, name)
             self.install()
             return Attempt(next_look(self._end(name, now()), now(), random.random()).isoformat())  # noqa: S311  # spreads load, hides nothing
         except AcmeError as error:

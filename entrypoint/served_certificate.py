@@ -134,9 +134,11 @@ def reason_incomplete(certificate: ServedCertificate) -> str | None:
     return f"the chain ends at '{common_name(last)}', and its issuer ({issuer}) is not a root that browsers know"
 
 
-def is_publicly_trusted(certificate: ServedCertificate, name: str, now: datetime) -> bool:
+def is_publicly_trusted(
+    certificate: ServedCertificate, name: str, now: datetime, roots: list[x509.Certificate] | None = None
+) -> bool:
     """Whether every browser trusts it for a name, by the list of roots that the image holds."""
-    roots = public_authorities()
+    roots = public_authorities() if roots is None else roots
     if not roots:
         return False
     verifier = PolicyBuilder().store(Store(roots)).time(now).build_server_verifier(x509.DNSName(name))

@@ -44,8 +44,8 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
             "kernel_spec_manager_class": "entrypoint.kernels.EnvironmentKernelSpecs",
             "kernel_manager_class": "entrypoint.kernels.NamedKernels",
             "kernel_websocket_connection_class": "entrypoint.connection.ToldConnection",
-            # Milliseconds. Before each ping Jupyter asks whether the last answer is older than the time-out: one no longer
-            # than the interval closes every websocket at the first ping.
+            # Milliseconds. Before each ping Jupyter asks whether the last answer is older than the time-out, so one
+            # no longer than the interval closes every websocket at the first ping.
             "tornado_settings": {"ws_ping_interval": 30_000, "ws_ping_timeout": 90_000},
         },
         "IdentityProvider": {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from entrypoint.names import LOCAL_NAMES, ServerName
 from entrypoint.places import TlsFolder
+from entrypoint.private_files import read_private, set_aside
 from entrypoint.served_certificate import ServedCertificate, issuer, read_pair, reason_against_now
 
 OWN, PUBLIC, PRIVATE = "your own certificate", "issued by an ACME server", "private authority"
@@ -35,6 +36,24 @@ def find_sources(folder: TlsFolder, has_own: bool, public: Sequence[ServerName],
     for kind, path in (*candidates, (PRIVATE, folder.server)):
         if (certificate := load(path)) and not reason_against_now(certificate, now):
             yield Source(kind, path, certificate)
+
+
+def tell_unserved(folder: TlsFolder, public: Sequence[ServerName], now: datetime) -> Iterator[str]:
+    """A line about each public certificate that lies in the volume and doesn't count now."""
+    for path in (folder.public(name.text) for name in public):
+        if path.exists():
+            certificate = load(path)
+            if reason := reason_against_now(certificate, now) if certificate else "it is damaged":
+                yield f"{path} is not served: {reason}."
+
+
+def set_unreadable_aside(paths: Iterable[Path]) -> Iterator[str]:
+    """Makes room where something stands that is no file of ours, and yields a line about each."""
+    for path in paths:
+        try:
+            read_private(path)
+        except OSError as error:
+            yield f"{path} can't be used ({error.strerror}); it is kept as {set_aside(path)}."
 
 
 def load(path: Path) -> ServedCertificate | None:

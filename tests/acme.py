@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import ssl
 from ipaddress import IPv4Network
@@ -43,17 +42,15 @@ class Pebble:
     def _write_override(self, refused_nonces_percent: int = 0) -> None:
         # Fixed addresses: DNS leads to the server before that starts.
         workhorse, (pebble, dns, limited) = self.workhorse, map(str, list(self.network)[3:6])
-        knobs = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": str(refused_nonces_percent)}
+        # Without reuse every certificate takes a proof of its own.
+        knobs = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0"}
+        knobs["PEBBLE_WFE_NONCEREJECT"] = str(refused_nonces_percent)
         services = {
             "workhorse": _at(workhorse),
             "pebble": self._program("/usr/bin/pebble", _pebble_options(dns)) | {"environment": knobs} | _at(pebble),
             "dns": self._program("/usr/bin/pebble-challtestsrv", _dns_options(workhorse)) | _at(dns),
             "limited": self._program(limited_acme.__file__, ["/pebble/api.pem"], SERVER_PYTHON) | _at(limited),
         }
-        if mounts := os.environ.get("TEST_MOUNTS"):
-            services["workhorse"]["volumes"] = [
-                f"/work/main/entrypoint/{m}.py:/opt/workhorse/entrypoint/{m}.py:ro" for m in mounts.split()
-            ]
         networks = {"default": {"ipam": {"config": [{"subnet": str(self.network)}]}}}
         override = self.stack.folder / "docker-compose.override.yml"
         override.write_text(json.dumps({"services": services, "networks": networks}))

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
+
 from tests.clients import Client
 from tests.stacks import Stack
 
@@ -48,3 +50,11 @@ def _guess_as(client: Client, address: str | None) -> int:
     if address:
         client.session.headers["X-Forwarded-For"] = address
     return client.login(WRONG).status_code
+
+
+def is_signed_out(client: Client) -> bool | None:
+    """A question to poll: a sign-out ends every connection, the one that asks too."""
+    try:
+        return not client.is_logged_in() or None
+    except requests.ConnectionError:
+        return None

@@ -86,7 +86,10 @@ def launch(playwright: Playwright, home: Path, *arguments: str) -> Browser:
     assert executable, "make browser installs a Chromium"
     # Without the sandbox, Playwright's default: root can't have it, and a container's user often can't.
     return playwright.chromium.launch(
-        executable_path=executable, args=[*QUIET, *arguments], env={**os.environ, "HOME": str(home)}, timeout=MILLISECONDS
+        executable_path=executable,
+        args=[*QUIET, *arguments],
+        env={**os.environ, "HOME": str(home)},
+        timeout=MILLISECONDS,
     )
 
 

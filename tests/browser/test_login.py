@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Error, Locator, Page, Playwright, ViewportSize, expect
+from pyotp import TOTP
 
-from tests.browser.conftest import DESKTOP, new_page
+from tests.browser.conftest import DESKTOP, import_authority, launch, new_page
 from tests.browser.lab import Lab, screenshot, visit
+from tests.clients import Client
+from tests.conftest import PASSWORD
 from tests.stacks import Stack, poll
 
 PHONE = ViewportSize(width=390, height=844)
@@ -62,18 +67,39 @@ def test_the_form_leads_to_the_page_that_was_asked_for(lab: Lab) -> None:
     assert lab.page.url.startswith(f"{lab.stack.url}/lab")
 
 
-def test_a_second_login_tells_of_the_one_before(browser: Browser, stack: Stack) -> None:
-    for name in ("first", "second"):
-        with new_page(browser, DESKTOP) as page:
-            lab = Lab(page, stack)
-            lab.login("/lab?reset")
-            expect(page.get_by_role("menuitem", name="File")).to_be_visible()
-            if name == "second":
-                notice = lab.notifications.filter(has_text="Last login before this one:")
-                expect(notice).to_be_visible()
-                poll(lambda: is_within_the_screen(notice, DESKTOP) or None, 10, "the notice to slide in")
-                print(notice.inner_html())
-                screenshot(page, "last-login.png")
+def test_a_second_login_tells_of_the_one_before(stack: Stack, authority: Path, lab: Lab) -> None:
+    with Client(stack.url, authority) as device:
+        assert poll(lambda: device.login(PASSWORD).status_code == 302 or None, 20, "a login before")
+    lab.login("/lab?reset")
+    notice = lab.notifications.filter(has_text="Last login before this one:")
+    expect(notice).to_be_visible()
+    expect(notice).to_contain_text("(python-requests)")
+    poll(lambda: is_within_the_screen(notice, DESKTOP) or None, 10, "the notice to slide in")
+    screenshot(lab.page, "last-login.png")
+
+
+def test_a_code_is_asked_for_besides_the_password(
+    playwright: Playwright, own_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, TOTP="on")
+    stack.up()
+    key = re.search(r"type this key into it: (\w+)", stack.workhorse("totp"))
+    assert key
+    home = tmp_path / "home-with-authority"
+    home.mkdir()
+    import_authority(stack.authority(), home)
+    with launch(playwright, home) as browser, new_page(browser, DESKTOP) as page:
+        visit(page, f"{stack.url}/lab")
+        for code in ("000 000", TOTP(key[1]).now()):
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_label("Code from your phone").fill(code)
+            if code == "000 000":
+                page.keyboard.press("Enter")
+                expect(page.get_by_role("alert")).to_have_text("Password or code is not right.")
+                screenshot(page, "code.png")
+            else:
+                page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("menuitem", name="File")).to_be_visible()
         page.context.close()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.guesses import DOCKER_NETWORKS, WRONG, visitor
+from tests.guesses import DOCKER_NETWORKS, WRONG, is_signed_out, visitor
 from tests.oddities import KINDS
 from tests.sockets import Form, connect, exchange, status_of
 from tests.stacks import Stack, new_stack, poll, running
@@ -97,7 +97,9 @@ def test_a_stranger_s_long_body_is_refused_at_its_header(
 def test_a_stranger_s_body_in_chunks_ends_at_the_same_length(stack: Stack, tls: ssl.SSLContext, form: Form) -> None:
     head = b"\r\n".join([b"POST /login HTTP/1.1", form.host, b"Transfer-Encoding: chunked"]) + b"\r\n\r\n"
     chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
-    assert status_of(exchange(stack.port, tls, head + chunk * 10, ANSWER_SECONDS)) == 400
+    answer = exchange(stack.port, tls, head + chunk * 10, ANSWER_SECONDS)
+    # It closes with chunks still unread, which may overtake its answer.
+    assert answer == b"" or status_of(answer) == 400
 
 
 def test_who_is_logged_in_uploads_as_much_as_ever(stack: Stack, authority: Path) -> None:
@@ -107,13 +109,16 @@ def test_who_is_logged_in_uploads_as_much_as_ever(stack: Stack, authority: Path)
     assert (stack.repositories / "big.txt").stat().st_size == 10 * MEGABYTE
 
 
-def test_a_login_that_has_ended_is_a_stranger_s(stack: Stack, authority: Path) -> None:
+def test_a_login_that_has_ended_is_a_stranger_s(stack: Stack, authority: Path, tls: ssl.SSLContext, form: Form) -> None:
     with visitor(stack, authority, "203.0.113.81") as client:
         assert client.login(PASSWORD).status_code == 302
+        cookies = "; ".join(f"{each.name}={each.value}" for each in client.session.cookies)
+        head = b"\r\n".join([b"PUT /api/contents/x HTTP/1.1", form.host, f"Cookie: {cookies}".encode()])
+        request = head + b"\r\nContent-Length: 10000000\r\n\r\n"
+        assert exchange(stack.port, tls, request, 1) is None, "the body of a member is awaited"
         stack.workhorse("sign-out")
-        poll(lambda: not client.is_logged_in() or None, 5, "the sign-out")
-        answer = client.session.post(f"{stack.url}/login", data=b"x" * 100_000, timeout=30)
-        assert answer.status_code == 400
+        poll(lambda: is_signed_out(client), 5, "the sign-out")
+        assert status_of(exchange(stack.port, tls, request, ANSWER_SECONDS)) == 400
 
 
 def test_the_longest_password_that_may_be_set_fits(stack: Stack, authority: Path) -> None:

@@ -84,10 +84,10 @@ def test_an_upgrade_keeps_everything(own_stack: Callable[..., Stack], old_image:
         assert client.login(password).status_code == 302
         work(client, stack)
         client.session.close()
-        old = stack.container.image.id
+        old = stack.container.attrs["Image"]
         use_image(stack, "workhorse")
         stack.up()
-        assert stack.container.image.id != old
+        assert stack.container.attrs["Image"] != old
         assert stack.authority().read_bytes() == trusted
         assert stack.shell("sha256sum /var/lib/workhorse/tls/server.pem") == certificate
         assert stack.shell("cat /var/lib/workhorse/layout") == "1"

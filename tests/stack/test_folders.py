@@ -1,0 +1,141 @@
+"""Disks that are full, volumes that are gone, folders that change: the server says what is wrong, and loses nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import requests
+
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.stack.test_faults import MEGABYTE, kept_state, wait_for
+from tests.stacks import Stack, poll
+
+MakeStack = Callable[..., Stack]
+
+
+def save(client: Client, path: str, content: str) -> requests.Response:
+    body = {"type": "file", "format": "text", "content": content}
+    headers = {"X-XSRFToken": client.session.cookies["_xsrf"]}
+    return client.session.put(f"{client.url}/api/contents/{path}", json=body, headers=headers, timeout=60)
+
+
+def small(stack: Stack, target: str, size: str) -> None:
+    """Puts one of the stack's folders on a small disk in memory, which Docker mounts and unmounts."""
+    options = f'{{type: tmpfs, device: tmpfs, o: "size={size},uid=1000,mode=755"}}'
+    (stack.folder / "docker-compose.override.yml").write_text(
+        f"services: {{workhorse: {{volumes: [{{type: volume, source: small, target: {target}}}]}}}}\n"
+        f"volumes: {{small: {{driver: local, driver_opts: {options}}}}}\n"
+    )
+
+
+def test_a_full_disk_is_told_and_the_old_file_is_whole(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    small(stack, "/repositories", "20m")
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        assert save(client, "notes.txt", "a" * 9 * MEGABYTE).status_code == 201
+        for path in ("notes.txt", "new.txt"):
+            refused = save(client, path, "b" * 15 * MEGABYTE)
+            assert refused.status_code == 500
+            assert "No space left on device" in refused.json()["message"]
+        assert stack.shell("cd /repositories; ls -A; tr -d a <notes.txt | wc -c; wc -c <notes.txt").split() == [
+            "notes.txt", "0", str(9 * MEGABYTE),
+        ]  # fmt: skip
+        assert save(client, "notes.txt", "c").status_code == 200
+
+
+def test_a_certificate_that_finds_no_room_is_told_and_the_server_serves_on(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    small(stack, "/var/lib/workhorse", "1m")
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        stack.shell("cd /var/lib/workhorse; rm tls/server.pem; head -c 2M /dev/zero >filler", check=False)
+        poll(lambda: "No space left on device" in stack.log() or None, wanted="the reason in the log")
+        client.session.close()
+        assert client.is_logged_in()
+        stack.shell("rm /var/lib/workhorse/filler")
+        poll(lambda: stack.shell("ls /var/lib/workhorse/tls/server.pem", check=False) or None, wanted="a certificate")
+        client.session.close()
+        assert client.is_logged_in()
+
+
+def remove_volume(stack: Stack, name: str) -> None:
+    stack.compose("down")
+    subprocess.run(["docker", "volume", "rm", f"{stack.project}_{name}"], check=True, capture_output=True)
+
+
+def test_a_deleted_state_is_made_anew_and_told(own_stack: MakeStack) -> None:
+    stack = own_stack()
+    stack.up()
+    old = stack.authority().read_bytes(), stack.generated_password()
+    (stack.repositories / "work.txt").write_text("kept")
+    stack.shell("touch ~/kept")
+    remove_volume(stack, "state")
+    stack.up()
+    new = stack.authority().read_bytes(), stack.generated_password()
+    assert old[0] != new[0] and old[1] != new[1]
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(old[1]).status_code == 401
+        assert client.login(new[1]).status_code == 302
+        assert client.api("GET", "contents/work.txt")["content"] == "kept"
+    assert stack.workhorse("status")
+    stack.shell("ls ~/kept")
+
+
+def test_a_deleted_home_gets_its_virtual_environment_again(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    before = kept_state(stack)
+    remove_volume(stack, "home")
+    stack.up()
+    assert kept_state(stack) == before
+    assert stack.shell("command -v pip; pip --version >/dev/null").strip() == "/home/workhorse/venv/bin/pip"
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        assert client.run("import sys; print(sys.prefix)") == "/home/workhorse/venv\n"
+
+
+def test_a_folder_that_was_moved_away_is_served_until_the_restart(stack: Stack, client: Client) -> None:
+    moved = stack.folder / "moved"
+    stack.repositories.rename(moved)
+    stack.repositories.mkdir()
+    stack.repositories.chmod(0o777)
+    assert save(client, "moved.txt", "where am I").status_code == 201
+    assert (moved / "moved.txt").read_text() == "where am I"
+    stack.compose("restart")
+    wait_for(client)
+    assert [entry["name"] for entry in client.api("GET", "contents")["content"]] == []
+    assert save(client, "new.txt", "here").status_code == 201
+    assert (stack.repositories / "new.txt").read_text() == "here"
+
+
+def test_a_folder_that_turned_read_only_is_told_and_writable_again(stack: Stack, client: Client) -> None:
+    stack.repositories.chmod(0o555)
+    refused = save(client, "refused.txt", "x")
+    assert refused.status_code == 403
+    assert refused.json()["message"] == "Permission denied: refused.txt"
+    stack.repositories.chmod(0o777)
+    assert save(client, "refused.txt", "x").status_code == 201
+
+
+def unmount(stack: Stack, target: str) -> None:
+    """Takes a folder from a running container, as the engine's host could."""
+    inside = ["nsenter", "-t", str(stack.container.attrs["State"]["Pid"]), "-m", "-p", "umount", "-l", target]
+    options = ["--privileged", "--pid", "host", "--entrypoint", inside[0]]
+    subprocess.run(["docker", "run", "--rm", *options, "workhorse", *inside[1:]], check=True, capture_output=True)
+
+
+def test_an_unmounted_folder_is_told_and_there_again_after_a_restart(stack: Stack, client: Client) -> None:
+    assert save(client, "disk.txt", "x").status_code == 201
+    unmount(stack, "/repositories")
+    assert client.is_logged_in()
+    refused = save(client, "disk.txt", "y")
+    assert refused.status_code >= 400
+    assert "Read-only file system" in refused.json()["message"]
+    stack.compose("restart")
+    wait_for(client)
+    assert client.api("GET", "contents/disk.txt")["content"] == "x"
