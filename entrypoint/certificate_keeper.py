@@ -17,7 +17,16 @@ from entrypoint.places import Places
 from entrypoint.plan import Plan
 from entrypoint.public_certificates import PublicCertificates
 from entrypoint.served_certificate import is_publicly_trusted, reason_against_now
-from entrypoint.serving import PRIVATE, PUBLIC, Source, describe, find_sources, set_unreadable_aside, source_for, tell_unserved
+from entrypoint.serving import (
+    PRIVATE,
+    PUBLIC,
+    Source,
+    describe,
+    find_sources,
+    set_unreadable_aside,
+    source_for,
+    tell_unserved,
+)
 from entrypoint.stamps import stamp
 from entrypoint.tls import keep_certificates
 from entrypoint.tls_context import choose_by_name, make_context

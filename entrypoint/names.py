@@ -66,6 +66,8 @@ def reason_against(text: str) -> str | None:
 
 
 def _reason_against_address(text: str) -> str | None:
+    if "%" in text:
+        return "has a zone after the %, which no certificate can hold; give the address alone"
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

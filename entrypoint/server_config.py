@@ -82,10 +82,16 @@ def personal_config(home: Path) -> tuple[Config, list[str]]:
     unreadable: list[str] = []
     for file in sorted((home / ".jupyter" / "jupyter_server_config.d").glob("*.json")):
         try:
-            _merge(merged, json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, AttributeError) as error:
+            _merge(merged, _sections(json.loads(file.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, RecursionError) as error:
             unreadable.append(f"{file} is left out, since it can't be read as settings: {error}.")
     return merged, unreadable
+
+
+def _sections(config: object) -> Config:
+    if isinstance(config, dict) and all(isinstance(section, dict) for section in config.values()):
+        return config
+    raise ValueError('it is not of the form {"ServerApp": {"name": "value"}}')
 
 
 def _merge(into: Config, config: Config) -> None:

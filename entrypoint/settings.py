@@ -162,6 +162,11 @@ def _server_names(reader: _Reader) -> tuple[ServerName, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def is_number(text: str) -> bool:
+    """Of at most nine ASCII digits: Python refuses to read thousands of them."""
+    return re.fullmatch(r"[0-9]{1,9}", text) is not None
+
+
 def _bind_address(reader: _Reader) -> str:
     text = reader.text("BIND_ADDRESS")
     try:
@@ -176,18 +181,18 @@ def _bind_address(reader: _Reader) -> str:
 
 def _port(reader: _Reader) -> int:
     text = reader.text("PORT")
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+    if is_number(text) and 1 <= int(text) <= 65535:
         return int(text)
-    reader.complain(f"PORT is '{text}', which is not a number from 1 to 65535.", "Use the usual one: PORT=8888")
+    reader.complain(f"PORT is '{text[:80]}', which is not a number from 1 to 65535.", "Use the usual one: PORT=8888")
     return 0
 
 
 def _session_days(reader: _Reader) -> int:
     text = reader.text("SESSION_DAYS")
     # Browsers keep no cookie for longer than 400 days.
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= 400:
+    if is_number(text) and 1 <= int(text) <= 400:
         return int(text)
-    reader.complain(f"SESSION_DAYS is '{text}', which is not a number from 1 to 400.", "A month: SESSION_DAYS=30")
+    reader.complain(f"SESSION_DAYS is '{text[:80]}', which is not a number from 1 to 400.", "A month: SESSION_DAYS=30")
     return 0
 
 

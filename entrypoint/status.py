@@ -86,7 +86,7 @@ def read_report(path: Path) -> Report:
         served = tuple(Served(tuple(each["names"]), each["kind"], each["last_day"]) for each in known["served"])
         plans = tuple(_plan(name, **attempt) for name, attempt in known["attempts"].items())
         return Report(served, plans)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Report()
 
 
