@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import ssl
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -122,18 +121,6 @@ class Pebble:
     def door(self, name: str) -> Door:
         """To the server as a browser that trusts Pebble's certificates and no other."""
         return Door(("127.0.0.1", self.stack.port), trusting(self.folder / "issuers.pem"), name)
-
-    def serves(self, name: str) -> bool:
-        try:
-            self.door(name).open().close()
-        except ssl.SSLCertVerificationError:
-            return False
-        return True
-
-    def serial(self, name: str) -> str:
-        """Waits until its certificate for the name is served, verified; returns the serial number."""
-        poll(lambda: self.serves(name) or None, 60, f"Pebble's certificate for {name}")
-        return self.door(name).serial()
 
     def names(self, name: str) -> list[str]:
         """The names in the certificate that is served for one."""

@@ -31,7 +31,7 @@ FAILED = "Certbot failed to authenticate some domains (authenticator: {}). The C
 UNREACHED = """problems:
   Identifier: lab.example.org
   Type:   connection
-  Detail: Get "http://lab.example.org:8880/.well-known/acme-challenge/o9-l_Az": dial tcp 198.18.0.9:8880: no route to host
+  Detail: Get "http://lab.example.org:8880/.well-known/acme-challenge/o-_A": dial tcp 198.18.0.9:8880: no route to host
 
 Hint: The Certificate Authority failed to download the challenge files from the temporary standalone webserver.
 Some challenges have failed."""
