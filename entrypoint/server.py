@@ -21,6 +21,7 @@ from traitlets.config import Config
 from entrypoint.credentials import follow_credentials
 from entrypoint.door import HealthHandler
 from entrypoint.headers import protect
+from entrypoint.last_login import tell_last_login
 from entrypoint.names import LOCAL_NAMES, ServerName, reason_against
 from entrypoint.places import Places
 from entrypoint.tls_context import make_context
@@ -44,6 +45,7 @@ def main(config_file: Path) -> None:
         log.addFilter(is_worth_a_line)
     tell_unknown_names(app, tuple(config["Workhorse"]["names"]))
     app.web_app.add_handlers(".*", [(url_path_join(app.base_url, "health"), HealthHandler)])
+    tell_last_login()
     add_trust_page(app.web_app, places)
     protect(app.web_app, serve_certificates(app, config["Workhorse"], places))
     app.io_loop.add_callback(follow_credentials, app, places)

@@ -65,8 +65,9 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
         },
         # Nothing calls the internet by itself, and the server's environment can't be written to.
         "LabApp": {
-            "news_url": None,
-            "check_for_updates_class": "entrypoint.last_login.LastLogin",
+            # Not None, or JupyterLab would not even ask: the answer is the login before (see last_login.py).
+            "news_url": "",
+            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
             # Widgets' browser side comes with the kernel's packages; a person's own come first.
             "extra_labextensions_path": [

@@ -155,7 +155,7 @@ def come(stack: Stack, authority: Path, address: str, password: str, agent: str)
     with visitor(stack, authority, address) as client:
         client.session.headers["User-Agent"] = agent
         if client.login(password).status_code == 302:
-            return client.session.get(f"{stack.url}/lab/api/update", timeout=30).json()["notification"]
+            return client.session.get(f"{stack.url}/lab/api/news", timeout=30).json()["news"]
     return None
 
 

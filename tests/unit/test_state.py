@@ -110,7 +110,7 @@ def test_the_configuration_has_no_token_and_calls_nobody(places: Places) -> None
     assert written["IdentityProvider"]["token"] == ""
     assert written["PasswordIdentityProvider"] == {"hashed_password": "argon2:hash", "allow_password_change": False}
     assert "password" not in written["ServerApp"]
-    assert written["LabApp"]["news_url"] is None
+    assert written["LabApp"]["news_url"] == ""
     assert written["LabApp"]["extension_manager"] == "readonly"
     assert written["FileContentsManager"]["delete_to_trash"] is False
 
