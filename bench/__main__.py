@@ -17,6 +17,7 @@ from bench.size import REMARK, image_size
 from bench.spread import RUNS, Comparison, Spread
 from bench.start_up import first_starts, warm_starts
 from bench.table import comparison_table, table
+from bench.tls import tls_connections
 
 NOTES = """\
 A start counts from Docker's API to the login page; Workhorse's password is set, so each start verifies it.
@@ -25,6 +26,8 @@ the server's answer too; an hour holds 120 of Workhorse's and 1200 of the Jupyte
 A kernel's round trip: a person who is logged in asks it to run nothing, 100 times a run, or for 8 s where that takes
 longer; each run without guesses is followed by one with. The guesses come from one process, over 16 connections, to
 a peer that has a password too; who waits for an answer guesses no more meanwhile.
+A TLS connection's CPU: all of the cgroup's from acceptance to end, handshake alone, 200 connections a run; the peer is
+then a plain Jupyter with certfile and keyfile (RSA 2048), which resumes none, or nginx with Workhorse's own key.
 """
 
 
@@ -37,7 +40,7 @@ def main() -> None:
         preparation, bare = preparation_seconds(client, ours)
         checks = with_servers(client, ours, our_page, theirs, their_page)
     comparisons.insert(1, first_starts(client))
-    print(comparison_table([*comparisons, checks, an_hour_of(checks), *kernel_trips(client)]))
+    print(comparison_table([*comparisons, checks, an_hour_of(checks), *kernel_trips(client), *tls_connections(client)]))
     print(NOTES + "\nWhere a warm start goes\n" + warm_start_parts(comparisons[0].ours, preparation, bare))
     print("\nThe image\n" + table(image_size(client, "workhorse")) + f"\n{REMARK}")
     client.close()

@@ -158,7 +158,7 @@ def started(client: docker.DockerClient, image: str, pem: bytes, command: str | 
 
 
 def rsa_pair() -> tuple[bytes, str]:
-    """Key and certificate in one, and the certificate alone; self-signed on RSA 2048, as the Docker Stacks' GEN_CERT does."""
+    """Key and certificate in one, and the certificate alone; self-signed, as the Docker Stacks' GEN_CERT does."""
     key, now = rsa.generate_private_key(65537, 2048), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     certificate = (

@@ -32,6 +32,15 @@ class ServerSocket(ssl.SSLSocket):
     # Every connection of the process, so that a sign-out can end them.
     open: ClassVar[weakref.WeakSet[ServerSocket]] = weakref.WeakSet()
 
+    @classmethod
+    def _create(cls, *arguments: Any, **options: Any) -> ServerSocket:
+        try:
+            created: ServerSocket = super()._create(*arguments, **options)  # type: ignore[misc]
+        except OSError as error:
+            # Gone before the first word was read, which Python has several errors for, and tornado a traceback.
+            raise hung_up(error) from error
+        return created
+
     def do_handshake(self, block: bool = False) -> None:
         _clear_errors()
         ServerSocket.open.add(self)
@@ -42,9 +51,7 @@ class ServerSocket(ssl.SSLSocket):
         except ssl.SSLError as error:
             if error.reason == "HTTP_REQUEST":
                 self._redirect()
-            # As if the peer had hung up, which tornado takes without a line in the log: strangers who fail at a
-            # handshake would fill it.
-            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, str(error)) from error
+            raise hung_up(error) from error
 
     def recv_into(self, *arguments: Any, **options: Any) -> int:
         _clear_errors()
@@ -70,6 +77,11 @@ class ServerSocket(ssl.SSLSocket):
         with contextlib.suppress(OSError):
             request = socket.socket.recv(self, REQUEST_BYTES_MAX)
             socket.socket.send(self, redirect_to_https(request))
+
+
+def hung_up(error: OSError) -> ssl.SSLEOFError:
+    """As if the peer had hung up, which tornado takes without a line in the log: strangers' failures would fill it."""
+    return ssl.SSLEOFError(ssl.SSL_ERROR_EOF, str(error))
 
 
 def redirect_to_https(request: bytes) -> bytes:

@@ -45,7 +45,7 @@ class Lab:
         """Saves by the keyboard, and waits until the server has written the file."""
         with self.page.expect_response(is_save) as answer:
             self.page.keyboard.press("Control+s")
-        assert answer.value.ok
+        assert answer.value.ok, f"{answer.value.status} {answer.value.text()}"
 
     @property
     def output(self) -> Locator:
