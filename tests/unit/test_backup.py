@@ -187,11 +187,11 @@ def test_a_second_restore_keeps_lists_that_still_wait(places: Places, fresh: Pla
 def test_a_requirement_says_where_a_package_came_from(tmp_path: Path) -> None:
     commit = {"url": "https://git.example/a", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
     distribution(tmp_path, "a", "1", direct_url_json=json.dumps(commit))
-    distribution(tmp_path, "b", "1", direct_url_json='{"url": "file:///work/b", "dir_info": {"editable": true}}')
+    distribution(tmp_path, "b", "1", direct_url_json='{"url": "file:///src/b", "dir_info": {"editable": true}}')
     distribution(tmp_path, "c", "1", direct_url_json='{"url": "https://x.example/c.whl", "archive_info": {}}')
     distribution(tmp_path, "d", "1", direct_url_json="broken")
     assert pip_requirements(tmp_path) == [
-        "a @ git+https://git.example/a@abc", "-e file:///work/b", "c @ https://x.example/c.whl", "d==1"
+        "a @ git+https://git.example/a@abc", "-e file:///src/b", "c @ https://x.example/c.whl", "d==1"
     ]  # fmt: skip
 
 
