@@ -31,7 +31,9 @@ def poll(question: Callable[[], T | None], seconds: float = READY_SECONDS, wante
     """Asks until there is something to return; fails loudly after the deadline."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if (answer := question()) or answer == 0:
+        answer = question()
+        # A zero is an answer, though it equals False.
+        if answer or type(answer) is int:
             return answer
         time.sleep(0.05)
     raise TimeoutError(f"waited {seconds} s for {wanted}")
