@@ -51,19 +51,17 @@ browser:
 pebble:
 	@host/pebble
 
+COMPILE := $(VENV)/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+    --no-header --no-annotate --upgrade
+
 lock: $(VENV)/ready ## write the lock files anew from requirements*.in
-	$(VENV)/bin/uv pip compile --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
-	    --no-emit-find-links --no-header --no-annotate --upgrade \
-	    $(addprefix --no-emit-package ,$(UNUSED)) requirements.in -o requirements.lock
-	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-emit-find-links --no-header --no-annotate --upgrade requirements-dev.in -o requirements-dev.lock
-	$(VENV)/bin/uv pip compile --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
-	    --no-emit-find-links --no-header --no-annotate --upgrade image/sbom.in -o image/sbom.lock
+	$(COMPILE) --python-version 3.13 $(addprefix --no-emit-package ,$(UNUSED)) requirements.in -o requirements.lock
+	$(COMPILE) --python-version 3.11 requirements-dev.in -o requirements-dev.lock
+	$(COMPILE) --python-version 3.13 image/sbom.in -o image/sbom.lock
+	$(COMPILE) --python-version 3.11 requirements-sslyze.in -o requirements-sslyze.lock
 
 audit: $(VENV)/ready ## look up known holes in the server's packages (asks the package index)
 	$(VENV)/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
-	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-emit-find-links --no-header --no-annotate --upgrade requirements-sslyze.in -o requirements-sslyze.lock
 
 $(VENV)/ready: requirements-dev.lock
 	python3 -m venv $(VENV)

@@ -32,9 +32,13 @@ class Login:
     count: int = 1
 
     @property
+    def minute(self) -> str:
+        return f"{self.time[:16].replace('T', ' ')} UTC"
+
+    @property
     def line(self) -> str:
         what = "logged in" if self.success else f"wrong{'' if self.count == 1 else f', {self.count} times'}"
-        return f"{self.time[:16].replace('T', ' ')} UTC  {what}, from {self.address} ({self.browser})"
+        return f"{self.minute}  {what}, from {self.address} ({self.browser})"
 
 
 def browser_name(user_agent: str) -> str:
@@ -88,5 +92,4 @@ def last_before_this(logins: Sequence[Login]) -> str | None:
     wrong = sum(each.count for each in logins[previous + 1 : latest] if not each.success)
     guesses = f" Wrong passwords since: {wrong}." if wrong else ""
     login = logins[previous]
-    time = login.time[:16].replace("T", " ")
-    return f"Last login before this one: {time} UTC from {login.address} ({login.browser}).{guesses}"
+    return f"Last login before this one: {login.minute} from {login.address} ({login.browser}).{guesses}"
