@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from entrypoint.authority import load_authority
+from entrypoint.authority import Authority, load_authority
 from tests.conftest import PASSWORD
 from tests.handshakes import Beside, Door, trusting
 from tests.pki import Pair, University, replace_file
@@ -30,28 +30,35 @@ STARTED_OVER = [(file, damage) for file in (AUTHORITY, SERVER) for damage in DAM
 # Days from today.
 DATES = {"expired": (-9, -1), "not yet valid": (2, 9)}
 
+
+def aside(file: str) -> str:
+    return rf"{re.escape(file)} can't be used \(.+\); it is kept as .+\.set-aside-\d+"
+
+
+def unreadable(file: str) -> dict[str, str]:
+    return dict.fromkeys(DAMAGES, "") | dict.fromkeys(("wrong owner", "directory"), aside(file))
+
+
 # What the log says, by file and damage, as patterns. Nothing where only the copy of an original is lost, which is made
 # again, or the memory of what was tried when.
-ASIDE = r"can't be used \(.+\); it is kept as .+\.set-aside-\d+"
-UNREADABLE = dict.fromkeys(DAMAGES, "") | {"wrong owner": ASIDE, "directory": ASIDE}
 SAID: Mapping[str, Mapping[str, str]] = {
-    AUTHORITY: dict.fromkeys(DAMAGES, ASIDE)
+    AUTHORITY: dict.fromkeys(DAMAGES, aside(AUTHORITY))
     | {"expired": "The old one: it ended on", "not yet valid": "The old one: it is valid only from"},
-    SERVER: dict.fromkeys(DAMAGES, ASIDE)
+    SERVER: dict.fromkeys(DAMAGES, aside(SERVER))
     | {"expired": "The old one: its last day is", "not yet valid": "The old one: it is valid only from"},
-    COPY: UNREADABLE,
-    ISSUED: {**UNREADABLE, **dict.fromkeys(("wrong key", "truncated", "empty"), "its file is gone or damaged")}
+    COPY: unreadable(COPY),
+    ISSUED: {**unreadable(ISSUED), **dict.fromkeys(("wrong key", "truncated", "empty"), "its file is gone or damaged")}
     | dict.fromkeys(DATES, "No longer serving: "),
     # Written anew after an attempt, whoever owns it.
-    ATTEMPTS: UNREADABLE | {"wrong owner": ""},
+    ATTEMPTS: unreadable(ATTEMPTS) | {"wrong owner": ""},
 }
 SAID_AT_START: Mapping[str, Mapping[str, str]] = {
     **SAID,
     # The start gives the files to their owner before it reads them.
-    COPY: UNREADABLE | {"wrong owner": ""},
+    COPY: unreadable(COPY) | {"wrong owner": ""},
     ISSUED: dict.fromkeys(DAMAGES, f"{ISSUED} is not served: it is damaged")
     | {"expired": f"{ISSUED} is not served: it ended on", "not yet valid": f"{ISSUED} is not served: it is valid only"}
-    | {"wrong owner": "", "directory": ASIDE},
+    | {"wrong owner": "", "directory": aside(ISSUED)},
 }
 
 
@@ -65,9 +72,15 @@ class Site:
         replace_file(stack.certificates / "lab.key", self.own.key_pem(), 0o600)
 
     def door(self, name: str) -> Door:
-        key_and_certificate = self.run(f"cat {AUTHORITY}").decode()
-        authority = key_and_certificate[key_and_certificate.index("-----BEGIN CERTIFICATE") :]
+        # The server says that a damaged one is made anew before it has done so.
+        authority = poll(self._authority, wanted="a sound authority").certificate_pem.decode()
         return Door(("127.0.0.1", self.stack.port), trusting(authority, self.university.root_pem), name)
+
+    def _authority(self) -> Authority | None:
+        try:
+            return load_authority(self.run(f"cat {AUTHORITY}"))
+        except ValueError:
+            return None
 
     def started(self) -> None:
         # Asked without `docker compose`, which takes a third of a second each time.
@@ -112,6 +125,7 @@ class Site:
         if self.run(f"cat {ISSUED}") != issued:
             self.run(self.damaged(ISSUED, "none", issued))
         self.wait_for(PUBLIC, self.issued)
+        poll(self.answers, wanted="a certificate that the authority has signed")
         poll(lambda: self.run(f"cat {ATTEMPTS}") or None, wanted="an attempt")
         self.sound = {file: self.run(f"cat {file}") for file in FILES}
 
@@ -130,7 +144,9 @@ class Site:
             return None
 
     def verify_all_names(self) -> None:
-        for name in ("localhost", OWN, PUBLIC):
+        # A new authority is there before what it signs is served.
+        poll(self.answers, 20, "a certificate that the authority has signed")
+        for name in (OWN, PUBLIC):
             self.door(name).open().close()
 
 
