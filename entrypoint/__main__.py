@@ -16,6 +16,7 @@ from entrypoint.message import Status, message
 from entrypoint.own_certificate import keep_own_certificate
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
+from entrypoint.serving import describe
 from entrypoint.settings import from_environ, variable_names
 from entrypoint.state import (
     keep_cookie_secret,
@@ -25,7 +26,7 @@ from entrypoint.state import (
     write_config,
     write_password_hash,
 )
-from entrypoint.status import currently_served, ending
+from entrypoint.status import endings, find_current, plans
 from entrypoint.tls import keep_certificates
 from entrypoint.trust import trust_company
 
@@ -59,9 +60,11 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
         reason_not_writable(places.repositories, identity.user, settings.repositories),
     )
     if not arguments:
-        served = currently_served(places, settings, now)
-        seen = tuple(filter(None, (*warnings, ending(authority, now))))
-        print(message(Status(settings, authority, served, password.generated, seen)), end="", flush=True)
+        sources = find_current(places, settings, now)
+        served, next_steps = describe(settings.server_names, sources), plans(places, settings, sources)
+        seen = filter(None, (*warnings, *endings(authority, sources, now)))
+        status = Status(settings, authority, tuple(served), password.generated, tuple(seen), tuple(next_steps))
+        print(message(status), end="", flush=True)
     # Only now, so that a start which is killed before its message can't keep a password that nobody has read.
     write_password_hash(places.password_hash, password, identity.owner)
 

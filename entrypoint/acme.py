@@ -15,7 +15,8 @@ from pathlib import Path
 
 from entrypoint.acme_causes import explain, explain_hook
 from entrypoint.lineage import Lineage
-from entrypoint.private_files import set_aside
+from entrypoint.private_files import set_aside, write_private
+from entrypoint.trust import PUBLIC_AUTHORITIES
 
 # In the container, and above 1024 so that an unprivileged user may listen there on any network.
 HTTP_PORT = 8880
@@ -108,7 +109,7 @@ async def obtain(acme: Acme, name: str, environ: Mapping[str, str] = os.environ)
 
 async def _run_certbot(acme: Acme, name: str, environ: Mapping[str, str]) -> str:
     """What certbot said if it failed, followed by the types of the ACME problems (RFC 8555, 6.7) in its log."""
-    trust = {"REQUESTS_CA_BUNDLE": str(acme.ca_file)} if acme.ca_file else {}
+    trust = {"REQUESTS_CA_BUNDLE": str(_trusted(acme, acme.ca_file, environ))} if acme.ca_file else {}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-c", CERTBOT, *certbot_arguments(acme, name)),
         stdin=asyncio.subprocess.DEVNULL,
@@ -126,6 +127,17 @@ async def _run_certbot(acme: Acme, name: str, environ: Mapping[str, str]) -> str
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
     return output.decode(errors="replace") + _problem_types(acme) if process.returncode else ""
+
+
+def _trusted(acme: Acme, ca_file: Path, environ: Mapping[str, str]) -> Path:
+    """One bundle of whom the server trusts and the ACME server's root, since a DNS script may ask others too."""
+    bundle = acme.folder / "authorities.pem"
+    known = Path(environ.get("REQUESTS_CA_BUNDLE", PUBLIC_AUTHORITIES))
+    try:
+        write_private(bundle, known.read_bytes() + b"\n" + ca_file.read_bytes(), None)
+    except OSError as error:
+        raise AcmeError(f"ACME_CA_FILE can't be read: {error.strerror}") from None
+    return bundle
 
 
 def _problem_types(acme: Acme) -> str:

@@ -118,10 +118,10 @@ def _detail(output: str) -> str:
     found = (text.format(match[1]) for sign, text in DETAILS if (match := re.search(sign, output, re.MULTILINE)))
     line = next(found, None) or _last_line(output)
     line = re.sub(r"/\.well-known/acme-challenge/[\w-]+", "/...", line.strip())
-    return line.rstrip(".")[:LENGTH_MAX]
+    return line.rstrip(".")[:LENGTH_MAX] or "certbot gave no reason"
 
 
 def _last_line(output: str) -> str:
     own = ("Saving debug log", "Ask for help", "urn:")
     lines = [line for line in output.splitlines() if line.strip() and not line.startswith(own)]
-    return lines[-1] if lines else "certbot gave no reason"
+    return lines[-1] if lines else ""

@@ -67,7 +67,7 @@ def judge_password(settings: Settings) -> Iterator[Finding]:
 
 def judge_door(settings: Settings, places: Places) -> Iterator[Finding]:
     is_public = settings.bind_address in (EVERYWHERE, "::", "[::]")
-    trusted = any(served.kind != PRIVATE for served in read_report(places.certificate_report).served)
+    trusted = any(served.kind != PRIVATE for served in read_report(places.certificate_report))
     if is_public and not trusted:
         yield Finding(
             "It listens on every address without a certificate that browsers trust, so people learn to click on.",

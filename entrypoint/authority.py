@@ -122,6 +122,10 @@ def load_authority(pem: bytes) -> Authority:
         raise ValueError("the key is not on an elliptic curve")
     if key.public_key() != certificate.public_key():
         raise ValueError("its key and its certificate don't belong together")
+    try:
+        certificate.extensions.get_extension_for_class(x509.NameConstraints)
+    except x509.ExtensionNotFound:
+        raise ValueError("it may vouch for any name, since it has no name constraints") from None
     return Authority(certificate, key)
 
 

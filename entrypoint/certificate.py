@@ -99,7 +99,9 @@ def reason_to_renew(
         return "another authority signed it"
     if now < certificate.leaf.not_valid_before_utc:
         return f"it is valid only from {certificate.leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-    if certificate.last_day - now < timedelta(days=RENEWAL_DAYS):
+    # Near the authority's own end no later day is to be had.
+    is_short = certificate.last_day < authority.certificate.not_valid_after_utc
+    if is_short and certificate.last_day - now < timedelta(days=RENEWAL_DAYS):
         return f"its last day is {certificate.last_day:%Y-%m-%d}"
     if missing := [name.text for name in names if name not in certificate.names]:
         return f"it doesn't name {', '.join(missing)}"

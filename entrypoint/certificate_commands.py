@@ -11,7 +11,7 @@ from entrypoint.authority import Authority, load_authority, make_authority
 from entrypoint.errors import WorkhorseError
 from entrypoint.names import LOCAL_NAMES
 from entrypoint.places import Places
-from entrypoint.private_files import set_aside, write_private
+from entrypoint.private_files import replace_private
 from entrypoint.settings import from_environ
 from entrypoint.sharing import MINUTES, PATH, apple_profile, open_sharing
 from entrypoint.state import state_owner
@@ -64,8 +64,8 @@ def renew(places: Places, _: argparse.Namespace) -> int:
 def new_authority(places: Places, _: argparse.Namespace) -> int:
     names = (*LOCAL_NAMES, *from_environ(os.environ).server_names)
     authority = make_authority(tuple(dict.fromkeys(names)), datetime.now(UTC))
-    aside = set_aside(places.tls.authority)
-    write_private(places.tls.authority, authority.pem, state_owner(places))
+    # The running server makes one itself where it finds none.
+    aside = replace_private(places.tls.authority, authority.pem, state_owner(places))
     print("A new private authority signs from now on; the server changes over within seconds, and no kernel notices.")
     print(f"  {authority.fingerprint}")
     print("Every device has to trust it anew: docker compose exec workhorse workhorse share-ca")

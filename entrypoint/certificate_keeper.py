@@ -6,13 +6,14 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from entrypoint.own_certificate import install_own
+from entrypoint.authority import Authority
+from entrypoint.own_certificate import install_own, read_judgement, stamp_of_own
 from entrypoint.places import Places
 from entrypoint.plan import Plan
 from entrypoint.public_certificates import PublicCertificates
@@ -28,13 +29,14 @@ from entrypoint.serving import (
     tell_unserved,
 )
 from entrypoint.stamps import stamp
+from entrypoint.status import endings
 from entrypoint.tls import keep_certificates
 from entrypoint.tls_context import choose_by_name, make_context
 
 LOOK_SECONDS = 1.0
 # However little changes: a certificate may come to its end.
 JUDGE_EVERY = timedelta(minutes=10)
-# What has stood for so long without fault counts as mended.
+# A cause that hasn't been met for so long counts as mended, and is said again when it comes back.
 MENDED_AFTER = timedelta(minutes=1)
 
 
@@ -45,24 +47,30 @@ class CertificateKeeper:
         self, plan: Plan, places: Places, serve: Callable[[ssl.SSLContext], None], log: logging.Logger
     ) -> None:
         self.plan, self.places, self.serve, self.log = plan, places, serve, log
-        self.public = PublicCertificates(plan.acme, places.tls, plan.public, self.warn) if plan.acme else None
+        self.public = (
+            PublicCertificates(plan.acme, places.tls, plan.public, self.warn, self.alarm) if plan.acme else None
+        )
         self.sources: tuple[Source, ...] = ()
         self.hsts_names: frozenset[str] = frozenset()
         self._seen: object = None
         self._judged: datetime | None = None
-        self._own_seen: object = None
-        self._sound_since: datetime | None = None
+        self._own_judgement = read_judgement(places)
         self._contexts: Mapping[Path, ssl.SSLContext] = {}
-        self._said: set[str] = set()
+        self._said: dict[str, datetime] = {}
+        self._endings: frozenset[str] | None = None
 
     def warn(self, line: str) -> None:
         self.log.warning("%s", line)
 
-    def say_once(self, line: str) -> None:
+    def alarm(self, line: str) -> None:
+        self.log.error("%s", line)
+
+    def say_once(self, line: str, now: datetime) -> None:
         """Says each cause once, until it has been mended in between."""
+        self._said = {each: met for each, met in self._said.items() if timedelta() <= now - met < MENDED_AFTER}
         if line not in self._said:
-            self._said.add(line)
             self.warn(line)
+        self._said[line] = now
 
     def look(self, now: datetime) -> None:
         """Notices whatever has changed on disk or come to its end, and serves accordingly."""
@@ -70,17 +78,18 @@ class CertificateKeeper:
         if not self._needs_judging(now):
             return
         before = self._stamp()
-        keep_certificates(self.places.tls, self.plan.names, now, None, self.warn)
+        authority, _ = keep_certificates(self.places.tls, self.plan.names, now, None, self.warn)
         if self.public:
             for line in set_unreadable_aside([self.places.tls.attempts, *self._public_files()]):
                 self.warn(line)
-            self.public.install()
+            self.public.install(now)
         if self._judged is None:
             for line in tell_unserved(self.places.tls, self.plan.public, now):
                 self.warn(line)
         sources = tuple(find_sources(self.places.tls, bool(self.plan.own_files), self.plan.public, now))
-        if sources != self.sources and sources:
+        if sources != self.sources:
             self._swap(sources, now)
+        self._tell_endings(authority, now)
         # What changed meanwhile, be it by us, is judged once more at the next look.
         self._seen, self._judged = before if before == self._stamp() else None, now
 
@@ -100,35 +109,20 @@ class CertificateKeeper:
         return is_late or is_missing or has_ended or self._stamp() != self._seen
 
     def _look_at_own(self, now: datetime) -> None:
-        if not self.plan.own_files:
+        files, known = self.plan.own_files, self._own_judgement
+        if not files or known.stamp == stamp_of_own(self.places.tls, files):
             return
-        own = self._stamp_of_own(self.plan.own_files)
-        if own == self._own_seen:
-            self._forget_what_was_mended(now)
+        self._own_judgement = install_own(self.places.tls, files, self.plan.names, now, None)
+        for line in self._own_judgement.lines:
+            # What the start has said already, is not said again.
+            if line not in known.lines:
+                self.say_once(line, now)
+
+    def _swap(self, found: tuple[Source, ...], now: datetime) -> None:
+        contexts = dict(self._make_contexts(found, now))
+        sources = tuple(source for source in found if source.path in contexts)
+        if not sources:
             return
-        lines = list(install_own(self.places.tls, self.plan.own_files, self.plan.names, now, None))
-        self._sound_since = None if lines else now
-        for line in lines:
-            self.say_once(line)
-        # Written to while it was read: once more, at the next look.
-        self._own_seen = own if own == self._stamp_of_own(self.plan.own_files) else None
-
-    def _stamp_of_own(self, files: tuple[Path, Path]) -> object:
-        # Their copy in the volume too, which is made again if it is damaged.
-        return stamp([*files, self.places.tls.own])
-
-    def _forget_what_was_mended(self, now: datetime) -> None:
-        """A cause that comes again later is said again, but not each time to a program that keeps on writing."""
-        if self._sound_since and now - self._sound_since >= MENDED_AFTER:
-            self._sound_since = None
-            self._said.clear()
-
-    def _swap(self, sources: tuple[Source, ...], now: datetime) -> None:
-        kept = {source.path: source for source in self.sources}
-        contexts = {
-            source.path: self._contexts[source.path] if kept.get(source.path) == source else make_context(source.path)
-            for source in sources
-        }
         default = next((source for source in sources if source.kind == PRIVATE), sources[0])
 
         def choose(name: str) -> ssl.SSLContext | None:
@@ -144,6 +138,26 @@ class CertificateKeeper:
         self._tell_ended(sources, now)
         self.sources, self._contexts = sources, contexts
         self.hsts_names = frozenset(self._trusted_names(now))
+
+    def _make_contexts(self, sources: tuple[Source, ...], now: datetime) -> Iterator[tuple[Path, ssl.SSLContext]]:
+        """A context for each source that OpenSSL will serve with; those that served before go on."""
+        kept = {source.path: source for source in self.sources}
+        for source in sources:
+            if kept.get(source.path) == source:
+                yield source.path, self._contexts[source.path]
+                continue
+            try:
+                yield source.path, make_context(source.path)
+            except OSError as error:
+                self.say_once(f"{source.path} is not served: {error}.", now)
+
+    def _tell_endings(self, authority: Authority, now: datetime) -> None:
+        """Says what comes to its end and isn't renewed by itself: once, and of one's own certificate once a day."""
+        lines = frozenset(endings(authority, self.sources, now))
+        # The start has told what was known then.
+        for line in sorted(lines - (lines if self._endings is None else self._endings)):
+            self.alarm(" ".join(line.splitlines()))
+        self._endings = lines
 
     def _tell_ended(self, sources: tuple[Source, ...], now: datetime) -> None:
         kept = {source.path for source in sources}
@@ -164,15 +178,13 @@ class CertificateKeeper:
 
     def report(self) -> None:
         """Leaves what it knows for `workhorse status`."""
-        attempts = self.public.attempts() if self.public else {}
-        known = {
-            "served": [asdict(served) for served in describe(self.plan.names, self.sources)],
-            "attempts": {name: asdict(attempt) for name, attempt in attempts.items()},
-        }
-        text = json.dumps(known)
+        text = json.dumps([asdict(served) for served in describe(self.plan.names, self.sources)])
         path = self.places.certificate_report
         if not path.exists() or path.read_text() != text:
-            path.write_text(text)
+            # In one step, since `workhorse status` may read it at any moment.
+            half = path.with_suffix(".new")
+            half.write_text(text)
+            half.replace(path)
 
     async def run(self, now: Callable[[], datetime]) -> None:
         """Never returns: looks every second, and renews beside it."""
@@ -191,7 +203,7 @@ class CertificateKeeper:
             try:
                 await step(now)
             except Exception as error:  # whatever it is, the server goes on with what it serves
-                self.say_once(f"Certificates: {error}")
+                self.say_once(f"Certificates: {error}", now())
             await asyncio.sleep(LOOK_SECONDS)
 
 

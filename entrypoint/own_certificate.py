@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -13,42 +15,77 @@ from entrypoint.private_files import Owner, read_private, write_private
 from entrypoint.served_certificate import ServedCertificate, read_pair, reason_against_now, reason_incomplete
 from entrypoint.serving import set_unreadable_aside
 from entrypoint.settings import Settings
+from entrypoint.stamps import Stamp, read_stamp, stamp
 
 AGAIN = "The one before, or else the private authority's, goes on serving. When the files are mended, that is noticed."
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What a person should know about their pair, and the state of the files that this was found in.
+
+    Args:
+        stamp: None where the pair is not used, or was written to meanwhile: then it is to be judged again.
+    """
+
+    lines: tuple[str, ...] = ()
+    stamp: Stamp | None = None
+
+
+def stamp_of_own(folder: TlsFolder, files: tuple[Path, Path]) -> Stamp:
+    """Of the pair and of its copy in the volume, which is made again if it is damaged."""
+    return stamp([*files, folder.own])
+
+
 def install_own(
     folder: TlsFolder, files: tuple[Path, Path], names: Sequence[ServerName], now: datetime, owner: Owner | None
-) -> Iterator[str]:
-    """Copies the pair into the volume if it is sound, and yields what a person should know about it.
+) -> Judgement:
+    """Copies the pair into the volume if it is sound.
 
     The copy is what serves: it is replaced in one step, and outlives what happens to the files.
 
     Args:
         files: The certificate with its chain, and the key.
     """
-    yield from set_unreadable_aside([folder.own])
+    before = stamp(files)
+    aside = tuple(set_unreadable_aside([folder.own]))
     try:
         certificate = read_own(files, now)
     except ValueError as error:
-        yield f"CERTIFICATE_FILE and KEY_FILE are not used: {error}. {AGAIN}"
-        return
+        return Judgement((*aside, f"CERTIFICATE_FILE and KEY_FILE are not used: {error}. {AGAIN}"))
+    if read_private(folder.own) != certificate.pem:
+        write_private(folder.own, certificate.pem, owner)
+    after = stamp_of_own(folder, files)
+    return Judgement((*aside, *_remarks(certificate, names)), after if after[: len(files)] == before else None)
+
+
+def _remarks(certificate: ServedCertificate, names: Sequence[ServerName]) -> Iterator[str]:
     if uncovered := certificate.uncovered([name for name in names if not name.address]):
         yield f"Your own certificate doesn't name {', '.join(uncovered)}; the private authority's serves there."
     if reason := reason_incomplete(certificate):
         yield f"CERTIFICATE_FILE: {reason}. Phones may refuse it: append the certificates in between to the file."
-    if read_private(folder.own) != certificate.pem:
-        write_private(folder.own, certificate.pem, owner)
 
 
 def keep_own_certificate(
     places: Places, settings: Settings, now: datetime, owner: Owner | None, say: Callable[[str], None]
 ) -> None:
-    """At the start, which may read what the server's user may not."""
+    """At the start, which may read what the server's user may not; the server goes on from its judgement."""
     if settings.certificate_file:
         files = places.certificates / settings.certificate_file, places.certificates / settings.key_file
-        for line in install_own(places.tls, files, settings.server_names, now, owner):
+        judgement = install_own(places.tls, files, settings.server_names, now, owner)
+        for line in judgement.lines:
             say(line)
+        places.own_judgement.write_text(json.dumps([judgement.lines, judgement.stamp]))
+        places.own_judgement.chmod(0o644)
+
+
+def read_judgement(places: Places) -> Judgement:
+    """What the start found, so that the running server says nothing twice; nothing where that is gone."""
+    try:
+        lines, stamped = json.loads(places.own_judgement.read_text())
+        return Judgement(tuple(map(str, lines)), read_stamp(stamped))
+    except (OSError, ValueError, TypeError):
+        return Judgement()
 
 
 def read_own(files: tuple[Path, Path], now: datetime) -> ServedCertificate:
@@ -57,8 +94,10 @@ def read_own(files: tuple[Path, Path], now: datetime) -> ServedCertificate:
     Raises:
         ValueError: Why not.
     """
+    from entrypoint.tls_context import reason_not_servable  # most starts have no certificate to try
+
     certificate = read_pair(*map(_read, files))
-    if reason := reason_against_now(certificate, now):
+    if reason := reason_against_now(certificate, now) or reason_not_servable(certificate.pem):
         raise ValueError(reason)
     return certificate
 

@@ -69,6 +69,11 @@ class Places:
         return self.run / "certificates.json"
 
     @property
+    def own_judgement(self) -> Path:
+        """What the start found about the person's own certificate, for the running server to go on from."""
+        return self.run / "own-certificate.json"
+
+    @property
     def sharing(self) -> Path:
         """Until when the authority's certificate is offered to everyone."""
         return self.run / "share-ca"

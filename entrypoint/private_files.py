@@ -75,13 +75,32 @@ def set_aside(path: Path) -> Path | None:
     """Moves whatever stands at a path out of the way, since nothing is deleted that nobody asked to delete."""
     if not path.exists() and not path.is_symlink():
         return None
-    number = 1
-    while (aside := path.with_name(f"{path.name}.set-aside-{number}")).exists():
-        number += 1
+    aside = _name_aside(path)
     try:
         path.rename(aside)
     except OSError as error:
         raise unwritable(path, error) from error
+    return aside
+
+
+def _name_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.set-aside-{number}")).exists():
+        number += 1
+    return aside
+
+
+def replace_private(path: Path, content: bytes, owner: Owner | None) -> Path | None:
+    """Replaces a file as `write_private` does, and keeps the old one aside; at no moment is there none."""
+    if not path.is_file():
+        aside = set_aside(path)
+    else:
+        aside = _name_aside(path)
+        try:
+            os.link(path, aside)
+        except OSError as error:
+            raise unwritable(path, error) from error
+    write_private(path, content, owner)
     return aside
 
 

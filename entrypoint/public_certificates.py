@@ -2,58 +2,48 @@
 
 from __future__ import annotations
 
-import json
 import random
+import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from entrypoint.acme import BACKOFF_LONGEST, Acme, AcmeError, backoff, next_look, obtain
+from entrypoint.acme import Acme, AcmeError, next_look, obtain
+from entrypoint.attempts import Attempt, read_attempts, write_attempts
 from entrypoint.names import ServerName
 from entrypoint.places import TlsFolder
 from entrypoint.private_files import read_private, write_private
-from entrypoint.served_certificate import reason_against_now
+from entrypoint.served_certificate import ServedCertificate, reason_against_now
 from entrypoint.serving import load
 
 # Let's Encrypt's own certificates have a third of their life left when they are due; at a tenth it is an error.
-URGENT = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What became of the last attempt for a name, and when the next one is due."""
-
-    next: str = ""
-    failures: int = 0
-    reason: str = ""
-
-    @property
-    def time(self) -> datetime:
-        return datetime.fromisoformat(self.next)
-
-    def failed(self, now: datetime, reason: str) -> Attempt:
-        """The attempt after this one, when it has failed."""
-        failures = self.failures + 1
-        return Attempt((now + backoff(failures)).isoformat(), failures, reason)
-
-    def is_due(self, now: datetime) -> bool:
-        """Also when the time lies further ahead than any wait: then the clock has been wrong."""
-        return not self.next or not now < self.time < now + BACKOFF_LONGEST * 1.2
+URGENT_PART = 10
+URGENT_MOST = timedelta(days=7)
 
 
 class PublicCertificates:
     """Keeps one certificate for each public name in the volume."""
 
-    def __init__(self, acme: Acme, folder: TlsFolder, names: Sequence[ServerName], warn: Callable[[str], None]) -> None:
-        self.acme, self.folder, self.names, self.warn = acme, folder, names, warn
+    def __init__(
+        self,
+        acme: Acme,
+        folder: TlsFolder,
+        names: Sequence[ServerName],
+        warn: Callable[[str], None],
+        alarm: Callable[[str], None],
+    ) -> None:
+        self.acme, self.folder, self.names, self.warn, self.alarm = acme, folder, names, warn, alarm
         self.ask: Callable[[Acme, str], Awaitable[None]] = obtain
 
-    def install(self) -> None:
+    def install(self, now: datetime) -> None:
         """Copies what certbot has obtained to where it serves from, in one step each."""
         for name in self.names:
             newest = self.acme.lineage(name.text).newest()
-            if newest and newest.pem != read_private(self.folder.public(name.text)):
+            # An ended one may be left of a time before another ACME server.
+            if newest and not reason_against_now(newest, now) and newest.pem != self._installed(name.text):
                 write_private(self.folder.public(name.text), newest.pem, None)
+
+    def _installed(self, name: str) -> bytes | None:
+        return read_private(self.folder.public(name))
 
     async def renew(self, now: Callable[[], datetime]) -> None:
         """One round: every name whose time has come."""
@@ -70,15 +60,20 @@ class PublicCertificates:
                 self._keep(name.text, after)
 
     async def _attempt(self, name: str, before: Attempt, now: Callable[[], datetime]) -> Attempt:
+        installed = self._installed(name)
         try:
             await self.ask(self.acme, name)
-            self.install()
-            return Attempt(next_look(self._end(name, now()), now(), random.random()).isoformat())  # noqa: S311  # spreads load, hides nothing
+            self.install(now())
+            next_time = next_look(self._end(name, now()), now(), random.random())  # noqa: S311  # spreads load, hides nothing
         except AcmeError as error:
             after = before.failed(now(), str(error))
-            if after.reason != before.reason or self._is_urgent(name, now()):
-                self.warn(f"No new certificate for {name}: {error} (next attempt {after.time:%Y-%m-%d %H:%M} UTC).")
+            self._tell(name, before, after, now())
             return after
+        if self._installed(name) != installed:
+            self.warn(
+                f"There is a new certificate for {name}. Certbot looks whether it is due again: {_time(next_time)}."
+            )
+        return Attempt(next_time.isoformat())
 
     def _end(self, name: str, now: datetime) -> datetime:
         obtained = self.acme.lineage(name).newest()
@@ -87,32 +82,35 @@ class PublicCertificates:
             raise AcmeError(f"The new certificate can't serve: {reason}")
         return obtained.last_day
 
-    def _is_urgent(self, name: str, now: datetime) -> bool:
+    def _tell(self, name: str, before: Attempt, failed: Attempt, now: datetime) -> None:
+        """Once for each cause; each time when the certificate that serves is near its end."""
         served = load(self.folder.public(name))
-        return served is not None and served.last_day - now < URGENT
+        if served and is_urgent(served, now):
+            ends = "ends" if served.last_day > now else "ended"
+            self.alarm(
+                f"No new certificate for {name}, and the last one {ends} on {_time(served.last_day)}: "
+                f"{failed.reason} (next attempt {_time(failed.time)})."
+            )
+        elif _cause(failed) != _cause(before):
+            self.warn(f"No new certificate for {name}: {failed.reason} (next attempt {_time(failed.time)}).")
 
     def attempts(self) -> dict[str, Attempt]:
-        """The last attempts, none of them if the settings have changed since or the file is damaged."""
-        try:
-            kept = json.loads(self.folder.attempts.read_text())
-            if kept["settings"] != self._settings():
-                return {}
-            return {name: _read_attempt(**attempt) for name, attempt in kept["names"].items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return {}
+        return read_attempts(self.folder.attempts, self.acme)
 
     def _keep(self, name: str, attempt: Attempt) -> None:
-        write_private(self.folder.attempts, self._to_json({**self.attempts(), name: attempt}), None)
-
-    def _settings(self) -> list[str]:
-        return [self.acme.email, self.acme.server, str(self.acme.ca_file), str(self.acme.dns_hook)]
-
-    def _to_json(self, attempts: dict[str, Attempt]) -> bytes:
-        names = {name: asdict(attempt) for name, attempt in attempts.items()}
-        return json.dumps({"settings": self._settings(), "names": names}).encode()
+        write_attempts(self.folder.attempts, self.acme, {**self.attempts(), name: attempt})
 
 
-def _read_attempt(next: str, failures: int, reason: str) -> Attempt:
-    """Raises ValueError or TypeError where a value is not what was written."""
-    time = datetime.fromisoformat(next).astimezone(UTC).isoformat()
-    return Attempt(time, int(failures), str(reason))
+def is_urgent(certificate: ServedCertificate, now: datetime) -> bool:
+    """Whether a certificate should long have been renewed: with a tenth of its life left, or a week."""
+    life = certificate.last_day - certificate.leaf.not_valid_before_utc
+    return certificate.last_day - now < min(URGENT_MOST, life / URGENT_PART)
+
+
+def _cause(attempt: Attempt) -> str:
+    """The same for two attempts that failed alike, at other times: servers say when one may come again."""
+    return re.sub(r"\d+", "", attempt.reason)
+
+
+def _time(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"

@@ -63,6 +63,8 @@ class ServedCertificate:
 def read_pair(chain_pem: bytes, key_pem: bytes) -> ServedCertificate:
     """Reads a certificate with its chain, and its key.
 
+    OpenSSL may still refuse it, as too weak for instance: see `reason_not_servable`.
+
     Raises:
         ValueError: Why the pair can't be served with, as the end of a sentence about the pair.
     """
@@ -71,16 +73,29 @@ def read_pair(chain_pem: bytes, key_pem: bytes) -> ServedCertificate:
         chain = tuple(x509.load_pem_x509_certificates(chain_pem))
     except ValueError:
         raise ValueError("the certificate is not PEM text (it starts with -----BEGIN CERTIFICATE-----)") from None
-    if key.public_key() != chain[0].public_key():
-        others = any(key.public_key() == each.public_key() for each in chain[1:])
+    normal_key = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    certificate = ServedCertificate(chain, normal_key)
+    try:
+        _judge(certificate, key)
+    except ValueError:
+        raise
+    # Names that can't be read, keys and signatures of a kind that is unknown here: each has an error of its own.
+    except Exception as error:
+        raise ValueError(f"the certificate is of a kind that can't be served with ({error})") from None
+    return certificate
+
+
+def _judge(certificate: ServedCertificate, key: PrivateKeyTypes) -> None:
+    public_key, chain = key.public_key(), certificate.chain
+    if public_key != chain[0].public_key():
+        others = any(public_key == each.public_key() for each in chain[1:])
         raise ValueError(
             "the server's certificate doesn't stand first in its chain" if others else "key and certificate don't match"
         )
     _judge_order(chain)
-    normal_key = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return ServedCertificate(chain, normal_key)
+    _ = certificate.patterns
 
 
 def _read_key(pem: bytes) -> PrivateKeyTypes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from entrypoint.authority import Authority, load_authority
 from entrypoint.certificate import RENEWAL_DAYS
@@ -18,10 +18,15 @@ from entrypoint.message import Status
 from entrypoint.names import public_names
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
-from entrypoint.serving import Served, describe, find_sources
+from entrypoint.serving import OWN, PRIVATE, Served, Source, describe, find_sources
 from entrypoint.settings import Settings, from_environ
+from entrypoint.state import for_the_server
+
+if TYPE_CHECKING:
+    from entrypoint.attempts import Attempt
 
 LOGINS_SHOWN = 8
+OWN_ENDING, AUTHORITY_ENDING = timedelta(days=14), timedelta(days=365)
 
 RENEW = "docker compose exec workhorse workhorse renew"
 
@@ -38,60 +43,84 @@ def read_status(places: Places, environ: Mapping[str, str], now: datetime) -> St
     warning = reason_not_writable(places.repositories, identity.user, settings.repositories)
     try:
         authority = load_authority(places.tls.authority.read_bytes())
-        report = read_report(places.certificate_report)
     except (OSError, ValueError) as error:
         raise WorkhorseError.of(
             f"The certificates in {places.tls.path} can't be read: {error}.",
             "A start makes them anew: docker compose restart",
         ) from error
-    served = report.served or currently_served(places, settings, now)
-    plans = (
-        *report.plans,
-        f"The private authority signs a new certificate {RENEWAL_DAYS} days before the old one's end.",
-    )
-    warnings = tuple(filter(None, (warning, ending(authority, now))))
+    sources = find_current(places, settings, now)
+    served = read_report(places.certificate_report) or tuple(describe(settings.server_names, sources))
+    warnings = tuple(filter(None, (warning, *endings(authority, sources, now))))
     logins = tuple(login.line for login in read_logins(places.logins)[-LOGINS_SHOWN:])
-    return Status(settings, authority, served, None, warnings, plans, logins)
+    return Status(settings, authority, served, None, warnings, tuple(plans(places, settings, sources)), logins)
 
 
-def currently_served(places: Places, settings: Settings, now: datetime) -> tuple[Served, ...]:
-    """What the certificates in the volume come to, by which a server that starts now will serve."""
+def find_current(places: Places, settings: Settings, now: datetime) -> tuple[Source, ...]:
+    """The certificates in the volume by which a server that starts now will serve."""
     public = public_names(settings.server_names) if settings.letsencrypt_email else ()
-    sources = tuple(find_sources(places.tls, bool(settings.certificate_file), public, now))
-    return tuple(describe(settings.server_names, sources))
+    return tuple(find_sources(places.tls, bool(settings.certificate_file), public, now))
 
 
-def ending(authority: Authority, now: datetime) -> str | None:
-    """A year before its end it is time to think of every device that trusts the authority."""
+def endings(authority: Authority, sources: Iterable[Source], now: datetime) -> Iterator[str]:
+    """What comes to its end and isn't renewed by itself, each with what to do in a second line."""
+    for source in sources:
+        left = source.certificate.last_day - now
+        if source.kind == OWN and left < OWN_ENDING:
+            yield (
+                f"Your own certificate ends in {left.days} days, on {_day(source)}.\n"
+                "Put its successor in the place of CERTIFICATE_FILE and KEY_FILE: that is noticed within a minute."
+            )
     end = authority.certificate.not_valid_after_utc
-    if end - now > timedelta(days=365):
-        return None
-    return (
-        f"The private authority ends on {end:%Y-%m-%d}; then a new one is made, which every device has to trust.\n"
-        "At a time that suits you: docker compose exec workhorse workhorse new-authority"
-    )
+    # Time to think of every device that trusts the authority.
+    if end - now < AUTHORITY_ENDING:
+        yield (
+            f"The private authority ends on {end:%Y-%m-%d}; then a new one is made, which every device has to trust.\n"
+            "At a time that suits you: docker compose exec workhorse workhorse new-authority"
+        )
 
 
-@dataclass(frozen=True)
-class Report:
-    """What the running server left about its certificates."""
+def plans(places: Places, settings: Settings, sources: Iterable[Source]) -> Iterator[str]:
+    """What happens to the certificates next, and when."""
+    for source in sources:
+        if source.kind == OWN:
+            yield f"Put your own certificate's successor in its place before {_day(source)}; that is noticed by itself."
+        if source.kind == PRIVATE:
+            day = source.certificate.last_day - timedelta(days=RENEWAL_DAYS)
+            yield f"The private authority signs a new certificate on {day:%Y-%m-%d}."
+    if settings.letsencrypt_email:
+        yield from _public_plans(places, settings)
 
-    served: tuple[Served, ...] = ()
-    plans: tuple[str, ...] = ()
+
+def _public_plans(places: Places, settings: Settings) -> Iterator[str]:
+    from entrypoint.attempts import read_attempts  # certbot's own matters, which most starts know nothing of
+    from entrypoint.plan import make_plan
+
+    plan = make_plan(for_the_server(settings), places)
+    attempts = read_attempts(places.tls.attempts, plan.acme) if plan.acme else {}
+    for name in plan.public:
+        yield f"{name}: {_next(attempts.get(name.text))}"
+    if left := [name.text for name in settings.server_names if name not in plan.public]:
+        yield f"{', '.join(left)}: served by the private authority, since no public one vouches for such names."
 
 
-def read_report(path: Path) -> Report:
+def _next(attempt: Attempt | None) -> str:
+    if attempt is None:
+        return "certbot asks for a certificate within seconds."
+    time = f"{attempt.time:%Y-%m-%d %H:%M} UTC"
+    if attempt.failures:
+        return f"attempt {attempt.failures + 1} at {time}, or now with: {RENEW}. {attempt.reason}."
+    return f"certbot looks at {time} whether the certificate is due for renewal."
+
+
+def _day(source: Source) -> str:
+    return f"{source.certificate.last_day:%Y-%m-%d}"
+
+
+def read_report(path: Path) -> tuple[Served, ...]:
+    """What the running server left about its certificates; nothing where there is none that can be read."""
     try:
-        known = json.loads(path.read_text())
-        served = tuple(Served(tuple(each["names"]), each["kind"], each["last_day"]) for each in known["served"])
-        plans = tuple(_plan(name, **attempt) for name, attempt in known["attempts"].items())
-        return Report(served, plans)
+        return tuple(
+            Served(tuple(each["names"]), each["kind"], each["last_day"]) for each in json.loads(path.read_text())
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Report()
-
-
-def _plan(name: str, next: str, failures: int, reason: str) -> str:
-    time = f"{datetime.fromisoformat(next):%Y-%m-%d %H:%M} UTC"
-    if failures:
-        return f"{name}: attempt {failures + 1} at {time}, or now with: {RENEW}. {reason}."
-    return f"{name}: certbot looks at {time} whether the certificate is due for renewal."
+        return ()

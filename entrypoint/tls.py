@@ -13,7 +13,7 @@ from entrypoint.authority import Authority
 from entrypoint.certificate import Certificate
 from entrypoint.names import LOCAL_NAMES, ServerName
 from entrypoint.places import TlsFolder
-from entrypoint.private_files import Owner, make_private_folder, read_private, set_aside, write_private
+from entrypoint.private_files import Owner, make_private_folder, read_private, replace_private, set_aside, write_private
 
 Pair = TypeVar("Pair", Authority, Certificate)
 Say = Callable[[str], None]
@@ -46,9 +46,8 @@ def _keep_authority(
         if not reason:
             return authority
         say(f"A new private authority is made. The old one: {reason}. Every device has to trust the new one.")
-        set_aside(path)
     authority = authorities.make_authority(names, now)
-    write_private(path, authority.pem, owner)
+    replace_private(path, authority.pem, owner)
     return authority
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,17 @@ def make_context(pem: Path) -> ssl.SSLContext:
     # A password callback, so that OpenSSL never asks a terminal that isn't there.
     context.load_cert_chain(pem, password=lambda: b"")
     return context
+
+
+def reason_not_servable(pem: bytes) -> str | None:
+    """Why OpenSSL won't serve with a pair, as the end of a sentence; None if it will. It lies in memory meanwhile."""
+    with os.fdopen(os.memfd_create("pair"), "wb", buffering=0) as file:
+        file.write(pem)
+        try:
+            make_context(Path(f"/proc/self/fd/{file.fileno()}"))
+        except ssl.SSLError as error:
+            return f"OpenSSL refuses it ({(error.reason or str(error)).replace('_', ' ').lower()})"
+    return None
 
 
 def choose_by_name(default: ssl.SSLContext, choose: Callable[[str], ssl.SSLContext | None]) -> ssl.SSLContext:

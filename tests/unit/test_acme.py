@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from entrypoint.acme import BACKOFF_LONGEST, Acme, AcmeError, backoff, certbot_arguments, next_look, obtain
 from entrypoint.acme_causes import LENGTH_MAX, STAGING, explain, explain_hook
+from entrypoint.attempts import Attempt
 from entrypoint.lineage import PARTS, Lineage
 from entrypoint.names import ServerName
 from entrypoint.places import TlsFolder
-from entrypoint.public_certificates import Attempt, PublicCertificates
+from entrypoint.public_certificates import PublicCertificates
 from tests.pki import University
 
 NOW = datetime(2026, 11, 25, 2, tzinfo=UTC)
@@ -247,7 +248,7 @@ def test_an_attempt_is_due_at_its_time_and_after_the_clock_was_wrong() -> None:
 @pytest.fixture
 def certificates(tmp_path: Path) -> PublicCertificates:
     acme = Acme("ada@example.org", tmp_path / "certbot", dns_hook=tmp_path / "missing.sh")
-    return PublicCertificates(acme, TlsFolder(tmp_path), [ServerName(NAME)], lambda _: None)
+    return PublicCertificates(acme, TlsFolder(tmp_path), [ServerName(NAME)], lambda _: None, lambda _: None)
 
 
 def test_a_failed_attempt_is_kept_for_the_next_start(certificates: PublicCertificates) -> None:
@@ -262,6 +263,8 @@ def test_a_failed_attempt_is_kept_for_the_next_start(certificates: PublicCertifi
     assert len(said) == 1
     asyncio.run(certificates.renew(lambda: NOW + timedelta(minutes=5)))
     assert certificates.attempts()[NAME].failures == 2
+    # The same cause is not told again.
+    assert len(said) == 1
 
 
 def test_an_attempt_that_is_cut_short_counts_as_failed(certificates: PublicCertificates) -> None:
@@ -301,7 +304,7 @@ def test_a_changed_setting_forgets_the_attempts(certificates: PublicCertificates
     asyncio.run(certificates.renew(lambda: NOW))
     for change in ({"server": SERVER}, {"email": "grace@example.org"}, {"dns_hook": None}):
         other = replace(certificates.acme, **change)
-        again = PublicCertificates(other, certificates.folder, certificates.names, certificates.warn)
+        again = PublicCertificates(other, certificates.folder, certificates.names, print, print)
         assert again.attempts() == {}
 
 

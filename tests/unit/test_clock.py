@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from entrypoint.attempts import Attempt
 from entrypoint.authority import load_authority
 from entrypoint.certificate import load_certificate
 from entrypoint.certificate_keeper import CertificateKeeper
@@ -16,7 +17,6 @@ from entrypoint.limiter import WAIT_SECONDS_MAX, Limiter
 from entrypoint.names import ServerName
 from entrypoint.places import Places, TlsFolder
 from entrypoint.plan import Plan
-from entrypoint.public_certificates import Attempt
 from entrypoint.tls import keep_certificates
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -195,8 +195,7 @@ def test_a_browser_s_name_holds_nothing_of_its_sender_s_choice(agent: str) -> No
 @given(file_contents(jsons))
 @example(DEEP[0].encode())
 def test_any_report_on_certificates_is_read_or_left_out(content: bytes) -> None:
-    report = read_back(read_report, content)
-    assert isinstance(report.plans, tuple)
+    assert isinstance(read_back(read_report, content), tuple)
 
 
 @given(file_contents(st.dictionaries(st.sampled_from(["ServerApp", "Door", "x"]), jsons)))
