@@ -70,9 +70,7 @@ class PublicCertificates:
             self._tell(name, before, after, now())
             return after
         if self._installed(name) != installed:
-            self.warn(
-                f"There is a new certificate for {name}. Certbot looks whether it is due again: {_time(next_time)}."
-            )
+            self.warn(f"A new certificate for {name} has come. Certbot looks again at {_time(next_time)}.")
         return Attempt(next_time.isoformat())
 
     def _end(self, name: str, now: datetime) -> datetime:
