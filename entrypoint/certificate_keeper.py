@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from entrypoint.authority import Authority
+from entrypoint.causes import Causes
 from entrypoint.own_certificate import install_own, read_judgement, stamp_of_own
 from entrypoint.places import Places
 from entrypoint.plan import Plan
@@ -36,8 +37,6 @@ from entrypoint.tls_context import choose_by_name, make_context
 LOOK_SECONDS = 1.0
 # However little changes: a certificate may come to its end.
 JUDGE_EVERY = timedelta(minutes=10)
-# A cause that hasn't been met for so long counts as mended, and is said again when it comes back.
-MENDED_AFTER = timedelta(minutes=1)
 
 
 class CertificateKeeper:
@@ -56,7 +55,8 @@ class CertificateKeeper:
         self._judged: datetime | None = None
         self._own_judgement = read_judgement(places)
         self._contexts: Mapping[Path, ssl.SSLContext] = {}
-        self._said: dict[str, datetime] = {}
+        # What the start has said already, is not said again.
+        self.causes = Causes(self.warn, self._own_judgement.lines)
         self._endings: frozenset[str] | None = None
 
     def warn(self, line: str) -> None:
@@ -65,15 +65,9 @@ class CertificateKeeper:
     def alarm(self, line: str) -> None:
         self.log.error("%s", line)
 
-    def say_once(self, line: str, now: datetime) -> None:
-        """Says each cause once, until it has been mended in between."""
-        self._said = {each: met for each, met in self._said.items() if timedelta() <= now - met < MENDED_AFTER}
-        if line not in self._said:
-            self.warn(line)
-        self._said[line] = now
-
     def look(self, now: datetime) -> None:
         """Notices whatever has changed on disk or come to its end, and serves accordingly."""
+        self.causes.forget_mended(now)
         self._look_at_own(now)
         if not self._needs_judging(now):
             return
@@ -109,14 +103,12 @@ class CertificateKeeper:
         return is_late or is_missing or has_ended or self._stamp() != self._seen
 
     def _look_at_own(self, now: datetime) -> None:
-        files, known = self.plan.own_files, self._own_judgement
-        if not files or known.stamp == stamp_of_own(self.places.tls, files):
+        files = self.plan.own_files
+        if not files or self._own_judgement.stamp == stamp_of_own(self.places.tls, files):
             return
         self._own_judgement = install_own(self.places.tls, files, self.plan.names, now, None)
         for line in self._own_judgement.lines:
-            # What the start has said already, is not said again.
-            if line not in known.lines:
-                self.say_once(line, now)
+            self.causes.meet(line, now)
 
     def _swap(self, found: tuple[Source, ...], now: datetime) -> None:
         contexts = dict(self._make_contexts(found, now))
@@ -149,7 +141,7 @@ class CertificateKeeper:
             try:
                 yield source.path, make_context(source.path)
             except OSError as error:
-                self.say_once(f"{source.path} is not served: {error}.", now)
+                self.causes.meet(f"{source.path} is not served: {error}.", now)
 
     def _tell_endings(self, authority: Authority, now: datetime) -> None:
         """Says what comes to its end and isn't renewed by itself: once, and of one's own certificate once a day."""
@@ -203,7 +195,7 @@ class CertificateKeeper:
             try:
                 await step(now)
             except Exception as error:  # whatever it is, the server goes on with what it serves
-                self.say_once(f"Certificates: {error}", now())
+                self.causes.meet(f"Certificates: {error}", now())
             await asyncio.sleep(LOOK_SECONDS)
 
 
