@@ -20,8 +20,9 @@ from entrypoint.attempts import Attempt
 from entrypoint.lineage import PARTS, Lineage
 from entrypoint.names import ServerName
 from entrypoint.places import TlsFolder
-from entrypoint.public_certificates import PublicCertificates
-from tests.pki import University
+from entrypoint.public_certificates import PublicCertificates, is_urgent
+from entrypoint.served_certificate import read_pair
+from tests.pki import Pair, University
 
 NOW = datetime(2026, 11, 25, 2, tzinfo=UTC)
 SERVER = "https://ca.example.org/acme/directory"
@@ -265,6 +266,60 @@ def test_a_failed_attempt_is_kept_for_the_next_start(certificates: PublicCertifi
     assert certificates.attempts()[NAME].failures == 2
     # The same cause is not told again.
     assert len(said) == 1
+
+
+def test_the_same_refusal_at_another_time_is_no_news(certificates: PublicCertificates) -> None:
+    said: list[str] = []
+    certificates.warn, times = said.append, iter(["08:00:00", "09:30:00"])
+
+    async def refuse(*_: object) -> None:
+        raise AcmeError(f"too many certificates, retry after 2026-11-26 {next(times)} UTC")
+
+    certificates.ask = refuse
+    for minutes in (0, 5):
+        asyncio.run(certificates.renew(lambda minutes=minutes: NOW + timedelta(minutes=minutes)))  # type: ignore[misc]
+    assert len(said) == 1
+    assert certificates.attempts()[NAME].reason.endswith("09:30:00 UTC")
+
+
+def put(lineage: Lineage, pair: Pair) -> None:
+    """As certbot leaves a certificate, as far as reading goes."""
+    live = lineage.home / "live" / lineage.name
+    live.mkdir(parents=True, exist_ok=True)
+    (live / "fullchain.pem").write_bytes(pair.chain_pem)
+    (live / "privkey.pem").write_bytes(pair.key_pem())
+
+
+def test_each_failure_is_an_error_when_the_certificate_s_end_is_near(certificates: PublicCertificates) -> None:
+    warned: list[str] = []
+    alarmed: list[str] = []
+    certificates.warn, certificates.alarm = warned.append, alarmed.append
+    put(certificates.acme.lineage(NAME), University(NOW).issue([NAME], from_day=-84, to_day=6))
+    certificates.install(NOW)
+    for minutes in (0, 5):
+        asyncio.run(certificates.renew(lambda minutes=minutes: NOW + timedelta(minutes=minutes)))  # type: ignore[misc]
+    assert warned == []
+    assert [f"No new certificate for {NAME}, and the last one ends on 2026-12-01 02:00 UTC: " in line
+            for line in alarmed] == [True, True]  # fmt: skip
+
+
+def test_a_short_life_is_urgent_in_its_last_tenth() -> None:
+    pair = University(NOW).issue([NAME], from_day=-1, to_day=0)
+    certificate = read_pair(pair.chain_pem, pair.key_pem())
+    assert not is_urgent(certificate, NOW - timedelta(hours=3))
+    assert is_urgent(certificate, NOW - timedelta(hours=2))
+
+
+def test_an_ended_certificate_of_an_earlier_time_replaces_none_that_serves(certificates: PublicCertificates) -> None:
+    sound = University(NOW).issue([NAME])
+    served = certificates.folder.public(NAME)
+    served.write_bytes(sound.key_pem() + sound.chain_pem)
+    put(certificates.acme.lineage(NAME), University(NOW).issue([NAME], from_day=-9, to_day=-1))
+    certificates.install(NOW)
+    assert served.read_bytes() == sound.key_pem() + sound.chain_pem
+    put(certificates.acme.lineage(NAME), University(NOW).issue([NAME]))
+    certificates.install(NOW)
+    assert served.read_bytes() != sound.key_pem() + sound.chain_pem
 
 
 def test_an_attempt_that_is_cut_short_counts_as_failed(certificates: PublicCertificates) -> None:
