@@ -103,6 +103,7 @@ def tls_connections(client: docker.DockerClient) -> list[Comparison]:
         Comparison("TLS connection, CPU", "ms", new, default, aim="<= 0.45"),
         # Jupyter as it comes resumes none.
         Comparison("the same, resumed", "ms", resumed, default),
+        Comparison("resumed, beside new", "ms", resumed, new, aim="< 1"),
         Comparison("new, with GET /api", "ms", asked, default_asked),
         Comparison("new, beside nginx", "ms", new, nginx_new),
         Comparison("resumed, beside nginx", "ms", resumed, nginx_resumed),

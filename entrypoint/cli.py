@@ -24,10 +24,11 @@ without a warning. The authority may vouch for this server's names and local net
   1. On the host:   docker compose exec -T workhorse workhorse ca > workhorse-ca.crt
   2. Compare:       openssl x509 -in workhorse-ca.crt -noout -fingerprint -sha256
                     with the fingerprint that 'workhorse status' shows.
-  3. On the device: Firefox   Settings > Privacy & Security > View Certificates > Authorities > Import
-                    Chrome    Settings > Privacy and security > Security > Manage certificates > Import
-                    macOS     open the file, then set it to 'Always Trust' in Keychain Access
-                    Windows   open the file, Install Certificate, into 'Trusted Root Certification Authorities'
+  3. On the device (*: written after the maker's documentation, and not tried):
+                    Firefox * Settings > Privacy & Security > View Certificates > Authorities > Import
+                    Chrome *  Settings > Privacy and security > Security > Manage certificates > Import
+                    macOS *   open the file, then set it to 'Always Trust' in Keychain Access
+                    Windows * open the file, Install Certificate, into 'Trusted Root Certification Authorities'
                     Linux     sudo cp workhorse-ca.crt /usr/local/share/ca-certificates/
                               sudo update-ca-certificates
 

@@ -90,7 +90,10 @@ def _reason_against_dns_name(text: str) -> str | None:
 
 
 # Names that no public authority vouches for (RFC 2606, 6761, 6762, 8375, and what routers and ICANN use).
-PRIVATE_ENDINGS = (".local", ".localhost", ".home.arpa", ".internal", ".lan", ".home", ".corp", ".invalid", ".onion")
+PRIVATE_ENDINGS = (
+    ".local", ".localhost", ".localdomain", ".home.arpa", ".internal", ".lan", ".home", ".corp", ".test", ".example",
+    ".invalid", ".onion",
+)  # fmt: skip
 
 
 def public_names(names: tuple[ServerName, ...]) -> tuple[ServerName, ...]:

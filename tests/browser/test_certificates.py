@@ -166,6 +166,13 @@ def test_the_shared_files_are_the_authority(stack: Stack, authority: Path, share
     # No other file of the folder: only the way to the login form.
     assert trust_page(stack, authority, "/authority.pem").status_code == 302
     assert f"https://{NAMES[0]}:{stack.port}/trust" in shared
+    # A QR code leads there too.
+    assert shared.count("█") > 50
+
+
+def test_the_terminal_gives_the_profile_for_apple_s_devices(stack: Stack, authority: Path) -> None:
+    (payload,) = plistlib.loads(stack.workhorse("ca", "--apple").encode())["PayloadContent"]
+    assert payload["PayloadContent"] == ssl.PEM_cert_to_DER_cert(authority.read_text())
 
 
 @pytest.mark.parametrize("minutes", [-0.01, 11, float("nan"), float("inf")])
@@ -189,6 +196,10 @@ def test_the_page_shows_a_stranger_the_fingerprint_of_the_terminal(
     with opened(device) as page:
         page.goto(f"https://{NAMES[0]}:{stack.port}/trust")
         assert "".join(page.locator(".fingerprint").inner_text().split()) == fingerprint
+        devices = page.locator("summary").all_inner_texts()
+        # A star stands for what nobody here has tried.
+        assert devices == ["iPhone and iPad *", "Android *", "macOS *", "Windows *", "Linux", "Firefox, everywhere *"]
+        assert "not tried" in page.locator(".remark").inner_text()
         page.get_by_text("Android").click()
         with page.expect_download() as download:
             page.get_by_role("link", name="Download workhorse-ca.crt").and_(page.locator(":visible")).click()

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import load_pem_x509_certificate
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
@@ -28,6 +30,12 @@ cd /var/lib/workhorse/tls
 for _ in $(seq {count}); do
     rm server.pem
     until [ -e server.pem ]; do sleep 0.02; [ $SECONDS -lt 110 ]; done
+done"""
+# The server leaves its report anew where it is gone.
+LOOKS = """set -e
+for _ in 1 2; do
+    rm -f /run/workhorse/certificates.json
+    until [ -e /run/workhorse/certificates.json ]; do sleep 0.05; [ $SECONDS -lt 60 ]; done
 done"""
 # A line a second, timed by the clock, so that the last one doesn't depend on the machine's pace.
 PRINT = """import time
@@ -51,6 +59,26 @@ def test_sixty_renewals_cost_no_handshake_and_no_line(stack: Stack, authority: P
     assert len(handshakes.results) > 5 * RENEWALS
     assert len(set(handshakes.results)) >= RENEWALS - 5
     assert "Traceback" not in stack.log()
+
+
+def test_a_new_authority_takes_over_under_a_running_kernel(own_stack: Callable[..., Stack]) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    old = stack.authority().read_text()
+    with Client(stack.url, stack.folder / "workhorse-ca.pem") as client:
+        client.login(PASSWORD)
+        kernel = client.start_kernel()
+        kernel.run("kept = 7")
+        printed = stack.workhorse("new-authority")
+        authority = stack.authority()
+        door = Door(("127.0.0.1", stack.port), trusting(authority))
+        poll(lambda: door.verifies() or None, NOTICED_SECONDS, "a certificate of the new authority")
+        assert kernel.run("print(kept)") == "7\n"
+    fingerprint = load_pem_x509_certificate(authority.read_bytes()).fingerprint(hashes.SHA256()).hex(":").upper()
+    assert fingerprint in printed
+    assert authority.read_text() != old
+    # Nothing is deleted that nobody asked to delete.
+    assert old in stack.shell("cat /var/lib/workhorse/tls/authority.pem.set-aside-1", user="0")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +112,14 @@ class Desk:
     def wait_for(self, pair: Pair, seconds: float = NOTICED_SECONDS) -> None:
         door = self.door()
         poll(lambda: door.serial() == pair.serial or None, seconds, "the replaced certificate")
+
+    def restart(self) -> str:
+        """What is said from the restart until the server has looked twice at its certificates."""
+        before = len(self.stack.log())
+        self.stack.compose("restart")
+        self.stack.up()
+        self.stack.shell(LOOKS)
+        return self.stack.log()[before:]
 
     def line(self, text: str) -> str:
         """The first line of the log that holds a text, as soon as there is one."""
@@ -162,6 +198,13 @@ def test_an_unsound_certificate_is_told_and_the_one_before_serves_on(
     assert set(handshakes.results) == {sound.serial}
 
 
+def test_a_chain_without_what_lies_between_is_told_and_served(desk: Desk) -> None:
+    pair = desk.issue()
+    desk.put_and_wait(desk.issue())
+    desk.put(Pair(pair.chain[:1], pair.key))
+    assert "Phones may refuse it: append the certificates in between to the file." in desk.line("the chain ends at")
+
+
 def test_a_name_that_is_missing_is_told_and_served_by_the_private_authority(desk: Desk) -> None:
     pair = desk.issue(NAMES[:1])
     desk.put_and_wait(pair)
@@ -176,9 +219,20 @@ def test_a_key_that_only_root_may_read_serves_from_the_next_start(desk: Desk) ->
     desk.put_and_wait(desk.issue())
     pair = desk.issue()
     close_the_key(desk, pair)
-    desk.stack.compose("restart")
-    desk.stack.up()
+    said = desk.restart()
     assert desk.door().serial() == pair.serial
+    # The server's user can't read it, and need not: nothing is to be done.
+    assert "are not used" not in said
+
+
+def test_a_start_with_an_unsound_certificate_serves_the_one_before_and_says_why_once(desk: Desk) -> None:
+    sound = desk.issue()
+    desk.put_and_wait(sound)
+    encrypt_the_key(desk, desk.issue())
+    said = desk.restart()
+    assert desk.door().serial() == sound.serial
+    assert said.count("the key is encrypted") == 1
+    desk.put_and_wait(desk.issue())
 
 
 def spoil(desk: Desk, number: int) -> str:
