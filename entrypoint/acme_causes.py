@@ -59,6 +59,7 @@ def _causes_on_this_machine() -> Iterator[tuple[str, str]]:
         "Could not bind TCP port|Address already in use",
         "Workhorse needs that port of the container for a moment: end the notebook or terminal that listens there",
     )
+    yield "Permission denied", "A start gives those files back to the server's user: docker compose restart"
     yield r"No space left|Errno 28", "Free some space on the disk that holds Docker's volumes: docker system df"
 
 

@@ -20,6 +20,7 @@ SERVER_PYTHON = "/opt/server/bin/python"
 DIRECTORY = "https://pebble:14000/dir"
 YEAR_SECONDS = 365 * 24 * 3600
 LIMITED_DIRECTORY = f"{limited_acme.ORIGIN}/directory"
+SILENT_DIRECTORY = f"https://limited:{limited_acme.SILENT_PORT}/directory"
 BLOCKED = "blocked.example.org"
 
 

@@ -1,13 +1,14 @@
-"""An ACME server that refuses every order, as Let's Encrypt does beyond a limit; Pebble has no limits."""
+"""An ACME server that refuses every order, as Let's Encrypt does beyond a limit, and one that never says a word."""
 
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PORT = 14000
+PORT, SILENT_PORT = 14000, 14001
 ORIGIN = f"https://limited:{PORT}"
 # Boulder's own words (letsencrypt/boulder, ratelimits/limiter.go).
 DETAIL = (
@@ -50,7 +51,9 @@ def main(pair: str) -> None:
     context.load_cert_chain(pair)
     server = ThreadingHTTPServer(("", PORT), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.serve_forever()
+    # The system accepts for it.
+    with socket.create_server(("", SILENT_PORT)):
+        server.serve_forever()
 
 
 if __name__ == "__main__":

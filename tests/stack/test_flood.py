@@ -86,7 +86,8 @@ def test_strangers_who_leave_at_the_handshake_end_no_connection_but_their_own(
     with Beside(talk.ask, every_seconds=0.01) as talks, Beside(lambda: stranger(door), EVERY_SECONDS) as strangers:
         poll(
             lambda: talks.failures or len(strangers.results) + len(strangers.failures) >= STRANGERS or None,
-            wanted=f"{STRANGERS} strangers",
+            180,
+            f"{STRANGERS} strangers",
         )
     print(f"{stranger.__name__}: {len(strangers.results)} strangers, {talk.answered} of {talk.asked} answers")
     assert talks.failures == []

@@ -46,7 +46,7 @@ def scan(stack: Stack, authority: Path, tmp_path_factory: pytest.TempPathFactory
 def sslyze(stack: Stack, authority: Path, *options: str) -> subprocess.CompletedProcess[str]:
     trust = f"--certinfo_ca_file={authority}"
     command = [str(SSLYZE), trust, "--sni=localhost", *options, f"localhost:{stack.port}"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
 
 
 def accepted(scan: dict[str, Any], version: str) -> set[str]:
