@@ -1,5 +1,6 @@
 # On the machine that serves: up, down, logs. For development: test, lint, bench, audit, base, lock.
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help up down logs test test-unit lint bench audit base lock engine browser pebble
 
 VENV := .venv

@@ -7,9 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.clients import Client
 from tests.stacks import Stack, new_stack, prepared, running
+
+# No deadlines, and the same examples at each run: what is new is looked for on purpose, by another profile.
+settings.load_profile("ci")
 
 PASSWORD = "correct horse battery"
 

@@ -100,8 +100,11 @@ class Stack:
     def log(self) -> str:
         """Everything that the container has said so far; empty where there is none."""
         name = self.compose("ps", "-aq", "workhorse", check=False).stdout.strip()
-        result = subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=False)
-        return result.stdout + result.stderr if name else ""
+        if not name:
+            return ""
+        # Both streams as they came, so that what is new stands at the end.
+        command = ["docker", "logs", name]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
 
     def workhorse(self, *arguments: str, check: bool = True) -> str:
         return self.compose("exec", "-T", "workhorse", "workhorse", *arguments, check=check).stdout

@@ -22,7 +22,7 @@ QUIET = (
     "--disable-sync",
 )  # fmt: skip
 DESKTOP = ViewportSize(width=1280, height=800)
-MILLISECONDS = 30_000
+MILLISECONDS = 120_000
 
 
 @pytest.fixture(scope="package")

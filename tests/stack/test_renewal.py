@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +23,6 @@ NAMES = ["lab.example.org", "desk.example.org"]
 # What CERTIFICATE_FILE promises; a look takes place every second.
 NOTICED_SECONDS = 60
 
-# The server signs another as soon as it notices that the one before is gone.
-RENEW = """set -e
-cd /var/lib/workhorse/tls
-for _ in $(seq {count}); do
-    rm server.pem
-    until [ -e server.pem ]; do sleep 0.02; [ $SECONDS -lt 240 ]; done
-done"""
 # The server leaves its report anew where it is gone.
 LOOKS = """set -e
 for _ in 1 2; do
@@ -51,13 +43,18 @@ def test_sixty_renewals_cost_no_handshake_and_no_line(stack: Stack, authority: P
     kernel.run("pass")
     with ThreadPoolExecutor(1) as beside, Beside(door.serial, every_seconds=0.05) as handshakes:
         lines = beside.submit(kernel.run, PRINT.format(count=RENEWALS), 240)
-        stack.shell(RENEW.format(count=RENEWALS), user="0")
+        container = stack.container
+        for _ in range(RENEWALS):
+            before = door.serial()
+            # The server signs another as soon as it notices that this one is gone.
+            container.exec_run(["rm", "/var/lib/workhorse/tls/server.pem"], user="0")
+            poll(lambda before=before: door.serial() != before or None, 20, "another certificate")  # type: ignore[misc]
         printed = lines.result()
     kernel.shut_down()
     assert printed.split() == list(map(str, range(RENEWALS)))
     assert handshakes.failures == []
     assert len(handshakes.results) > 5 * RENEWALS
-    assert len(set(handshakes.results)) >= RENEWALS - 5
+    assert len(set(handshakes.results)) >= RENEWALS
     assert "Traceback" not in stack.log()
 
 
@@ -115,8 +112,8 @@ class Desk:
 
     def restart(self) -> str:
         """What is said from the restart until the server has looked twice at its certificates."""
+        self.stack.compose("stop")
         before = len(self.stack.log())
-        self.stack.compose("restart")
         self.stack.up()
         self.stack.shell(LOOKS)
         return self.stack.log()[before:]
@@ -141,10 +138,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, university: University) -> It
 
 
 def test_a_replaced_certificate_is_served_within_a_minute(desk: Desk) -> None:
-    began = time.monotonic()
-    desk.put_and_wait(desk.issue())
-    # A look a second, and the browser's next connection.
-    assert time.monotonic() - began < 10
+    desk.put_and_wait(desk.issue(), NOTICED_SECONDS)
     assert "Now serving: your own certificate for desk.example.org, lab.example.org" in desk.stack.log()
 
 
