@@ -14,6 +14,7 @@ from entrypoint.home import prepare_home, prepare_venv
 from entrypoint.identity import NAME, Identity, adopt_folder, find_identity, reason_not_writable, write_accounts
 from entrypoint.message import Status, message
 from entrypoint.own_certificate import keep_own_certificate
+from entrypoint.password_file import password_exposure
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
 from entrypoint.serving import describe
@@ -58,12 +59,13 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     warnings = (
         prepare_venv(places.home, identity, environment),
         reason_not_writable(places.repositories, identity.user, settings.repositories),
+        password_exposure(settings, identity),
     )
     if not arguments:
         sources = find_current(places, settings, now)
         served, next_steps = describe(settings.server_names, sources), plans(places, settings, sources)
-        seen = filter(None, (*warnings, *endings(authority, sources, now)))
-        status = Status(settings, authority, tuple(served), password.generated, tuple(seen), tuple(next_steps))
+        seen = tuple(str(warning) for warning in (*warnings, *endings(authority, sources, now)) if warning)
+        status = Status(settings, authority, tuple(served), password.generated, seen, tuple(next_steps))
         print(message(status), end="", flush=True)
     # Only now, so that a start which is killed before its message can't keep a password that nobody has read.
     write_password_hash(places.password_hash, password, identity.owner)

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from entrypoint.identity import Identity, find_identity
 from entrypoint.memory import limit_bytes
+from entrypoint.password_file import CLOSE, FILE, password_exposure
 from entrypoint.places import Places
+from entrypoint.private_files import Owner
 from entrypoint.serving import PRIVATE
 from entrypoint.settings import EVERYWHERE, Settings, from_environ
 from entrypoint.status import read_report
@@ -33,7 +36,14 @@ class Finding:
 def audit(places: Places, _: argparse.Namespace) -> int:
     """Prints the findings; exit status 1 if there are any, so that a script can ask."""
     settings = from_environ(os.environ)
-    findings = [*judge_password(settings), *judge_door(settings, places), *judge_walls(settings, places)]
+    process = Owner(os.getuid(), os.getgid())
+    identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
+    findings = [
+        *judge_password(settings),
+        *judge_password_file(settings, identity),
+        *judge_door(settings, places),
+        *judge_walls(settings, places),
+    ]
     for finding in findings:
         print(f"- {finding.weakness}\n  {finding.remedy}\n")
     print(f"{len(findings)} found." if findings else "Nothing weak found.")
@@ -61,8 +71,13 @@ def judge_password(settings: Settings) -> Iterator[Finding]:
     if not settings.jupyter_password_file:
         yield Finding(
             "Whoever may use Docker on this machine reads the password with docker inspect.",
-            "Put it into a file that you alone can read: JUPYTER_PASSWORD_FILE=./password.txt",
+            f"Put it into a file that root alone can read: {CLOSE}   then in .env: JUPYTER_PASSWORD_FILE={FILE}",
         )
+
+
+def judge_password_file(settings: Settings, identity: Identity) -> Iterator[Finding]:
+    if exposure := password_exposure(settings, identity):
+        yield Finding(exposure.what, exposure.remedy)
 
 
 def judge_door(settings: Settings, places: Places) -> Iterator[Finding]:

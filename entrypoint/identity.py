@@ -110,7 +110,15 @@ def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | No
 
 
 def can_write(folder: Path, user: Owner) -> bool:
-    """Asks the kernel itself, in a child that becomes the user: only it knows of ACLs and network file systems."""
+    return has_access(folder, user, os.W_OK | os.X_OK)
+
+
+def has_access(path: Path, user: Owner, mode: int) -> bool:
+    """Asks the kernel itself, in a child that becomes the user: only it knows of ACLs and network file systems.
+
+    Args:
+        mode: As in access(2).
+    """
     child = os.fork()
     if child == 0:
         status = 1
@@ -119,7 +127,7 @@ def can_write(folder: Path, user: Owner) -> bool:
                 os.setgroups([])
                 os.setgid(user.gid)
                 os.setuid(user.uid)
-            status = 0 if os.access(folder, os.W_OK | os.X_OK) else 1
+            status = 0 if os.access(path, mode) else 1
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

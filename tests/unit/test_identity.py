@@ -13,6 +13,7 @@ from entrypoint.identity import (
     Identity,
     account_lines,
     find_identity,
+    has_access,
     is_user_namespace,
     reason_not_writable,
 )
@@ -73,3 +74,16 @@ def test_a_folder_of_another_is_named_with_the_command_that_mends_it() -> None:
         assert "sudo chown -R 1000:1000 './repositories'" in reason
         os.chown(folder, 1000, 1000)
         assert reason_not_writable(folder, Owner(1000, 1000), "./repositories") is None
+
+
+@needs_root
+def test_access_is_asked_for_as_the_user_and_not_as_root() -> None:
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        file = Path(name) / "password.txt"
+        file.touch()
+        cases = ((0, 0o600, False), (0, 0o644, True), (1000, 0o400, True), (1000, 0o200, False))
+        for owner, mode, is_readable in cases:
+            os.chown(file, owner, owner)
+            file.chmod(mode)
+            assert has_access(file, Owner(1000, 1000), os.R_OK) is is_readable, oct(mode)

@@ -1,0 +1,38 @@
+"""Whether notebooks can read the file that holds the password: Compose mounts it with the host's owner and mode."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from entrypoint.errors import Problem
+from entrypoint.identity import Identity, has_access
+from entrypoint.settings import Settings
+
+# The container knows the mounted file alone, and not by which name .env gives it.
+FILE = "./password.txt"
+CLOSE = f"sudo chown root:root {FILE} && sudo chmod 600 {FILE}"
+
+
+def password_exposure(settings: Settings, identity: Identity) -> Problem | None:
+    """Why a notebook can read the password, with what mends it; None if it can't."""
+    file = Path(settings.jupyter_password_file)
+    if not settings.jupyter_password_file or not has_access(file, identity.user, os.R_OK):
+        return None
+    status = file.stat()
+    return Problem(
+        "Every notebook can read the password: the file that JUPYTER_PASSWORD_FILE names is open to user "
+        f"{identity.user.uid}, as whom notebooks run (it belongs to user {status.st_uid}, mode "
+        f"{status.st_mode & 0o7777:04o}).",
+        _remedy(identity),
+    )
+
+
+def _remedy(identity: Identity) -> str:
+    if identity.switches:
+        return f"On the host, with that file's name: {CLOSE}"
+    # The start reads the file as the same user as notebooks do.
+    return (
+        "No owner or mode can mend that here, where the start is the same user as notebooks. Once started, only the "
+        "hash is needed: empty JUPYTER_PASSWORD_FILE in .env, then docker compose up -d. The password stays the same."
+    )
