@@ -67,8 +67,10 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
         seen = tuple(str(warning) for warning in (*warnings, *endings(authority, sources, now)) if warning)
         status = Status(settings, authority, tuple(served), password.generated, seen, tuple(next_steps))
         print(message(status), end="", flush=True)
-    # Only now, so that a start which is killed before its message can't keep a password that nobody has read.
-    write_password_hash(places.password_hash, password, identity.owner)
+    # Only now and only so, or a start that is killed before its message, or that runs a command instead of showing
+    # one, would keep a password that nobody has read.
+    if not (arguments and password.generated):
+        write_password_hash(places.password_hash, password, identity.owner)
 
     become(identity, arguments or [PYTHON, "-I", "-m", "entrypoint.server", str(places.config)], environment)
 

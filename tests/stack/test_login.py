@@ -81,6 +81,14 @@ def test_a_made_up_password_is_in_the_log_once_and_stays(own_stack: MakeStack) -
         assert client.login(password).status_code == 302
 
 
+def test_a_command_before_the_first_start_keeps_no_password_that_nobody_saw(own_stack: MakeStack) -> None:
+    stack = own_stack()
+    stack.compose("run", "--rm", "-T", "workhorse", "workhorse", "status")
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(stack.generated_password()).status_code == 302
+
+
 def test_a_lost_password_is_replaced(own_stack: MakeStack) -> None:
     stack = own_stack()
     stack.up()
