@@ -45,7 +45,7 @@ def keep_layout(path: Path, owner: Owner | None) -> None:
     if found > LAYOUT:
         raise WorkhorseError.of(
             f"The volume 'state' was written by a newer Workhorse (layout {found}; this one knows up to {LAYOUT}).",
-            "Go back to the newer one, or restore a backup of this one: workhorse restore --help",
+            "Go back to the newer one: git pull && docker compose up -d --build",
         )
     if found < LAYOUT:
         if path.is_dir():

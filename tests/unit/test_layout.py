@@ -23,6 +23,9 @@ def test_a_state_without_a_mark_is_marked_again(tmp_path: Path) -> None:
 
 def test_a_newer_layout_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "layout").write_text(str(LAYOUT + 1))
-    with pytest.raises(WorkhorseError, match="newer Workhorse"):
+    with pytest.raises(WorkhorseError, match="newer Workhorse") as refused:
         keep_layout(tmp_path / "layout", None)
+    # It refuses every command of this image too, so none can be the remedy.
+    assert "git pull && docker compose up -d --build" in str(refused.value)
+    assert "workhorse restore" not in str(refused.value)
     assert (tmp_path / "layout").read_text() == str(LAYOUT + 1)
