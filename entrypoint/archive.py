@@ -88,18 +88,18 @@ def _add_places(tar: tarfile.TarFile, contents: Contents, written: Written) -> N
     for name, place in contents.places.items():
         if name in covered:
             continue
-        if _add_place(tar, name, place, written):
+        if _add_place(tar, name, place, contents.scratch, written):
             covered.update(name + suffix for suffix in SIDE_FILES)
         # Or the library keeps a record of every file to the end.
         cast(Any, tar).members = []
 
 
-def _add_place(tar: tarfile.TarFile, name: str, place: Path, written: Written) -> bool:
+def _add_place(tar: tarfile.TarFile, name: str, place: Path, scratch: Path, written: Written) -> bool:
     """Adds what lies at a place now; what has gone is no fault, what can't be read is noted. True for a database."""
     with ExitStack() as stack:
         try:
             status = place.lstat()
-            snapshot = stack.enter_context(open_snapshot(place)) if stat.S_ISREG(status.st_mode) else None
+            snapshot = stack.enter_context(open_snapshot(place, scratch)) if stat.S_ISREG(status.st_mode) else None
             target = os.readlink(place) if stat.S_ISLNK(status.st_mode) else ""
         except OSError as error:
             if not isinstance(error, FileNotFoundError):

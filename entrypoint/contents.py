@@ -28,6 +28,8 @@ ASIDE, RESTORING = "before-restore-", ".restoring-"
 class Contents:
     """What goes into an archive, under its name there, and the names of what doesn't, by reason."""
 
+    # Where a database is copied to on its way.
+    scratch: Path
     places: dict[str, Path] = field(default_factory=dict)
     environments: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
@@ -38,7 +40,7 @@ class Contents:
 
 def survey(places: Places) -> Contents:
     """Looks through both volumes and asks for the lists of the environments; reads no other file yet."""
-    contents = Contents()
+    contents = Contents(places.home)
     environments = find_environments(places.home)
     for environment in environments:
         if listed := specification(environment, places.home):

@@ -9,7 +9,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -43,8 +43,11 @@ class Snapshot:
 
 
 @contextmanager
-def open_snapshot(path: Path) -> Iterator[Snapshot]:
+def open_snapshot(path: Path, scratch: Path) -> Iterator[Snapshot]:
     """Opens a regular file.
+
+    Args:
+        scratch: The folder for a database's copy: on a disk, since what lies in memory is the kernels' loss.
 
     Raises:
         OSError: It is gone, can't be read, or is no regular file any more.
@@ -59,19 +62,39 @@ def open_snapshot(path: Path) -> Iterator[Snapshot]:
         if not is_database:
             yield snapshot
             return
-        with tempfile.NamedTemporaryFile(prefix="workhorse-backup-") as copy:
-            if reason := _reason_not_copied(path, Path(copy.name), status.st_size):
-                snapshot.changed = f"copied as it lay, not as a database: {reason}"
-                yield snapshot
-            else:
-                yield Snapshot(copy, status, Path(copy.name).stat().st_size, is_database=True)
+        try:
+            copy = _copy_database(path, scratch, status.st_size)
+        except (sqlite3.Error, OSError) as error:
+            snapshot.changed = f"copied as it lay, not as a database: {error}"
+            yield snapshot
+            return
+        with copy:
+            yield Snapshot(copy, status, os.fstat(copy.fileno()).st_size, is_database=True)
 
 
-def _reason_not_copied(path: Path, copy: Path, size: int) -> str | None:
-    """Copies a database by SQLite's online backup; says why that can't be done, or None."""
-    # The copy may lie in memory, which kernels need too.
-    if size > shutil.disk_usage(copy.parent).free // 2:
-        return "it is larger than half of the free space in /tmp"
+def _copy_database(path: Path, scratch: Path, size: int) -> IO[bytes]:
+    """A copy by SQLite's online backup.
+
+    Raises:
+        sqlite3.Error, OSError: Why there is none.
+    """
+    if size > shutil.disk_usage(scratch).free // 2:
+        raise OSError(f"it is larger than half of the free space in {scratch}")
+    descriptor, name = tempfile.mkstemp(prefix=".workhorse-backup-", dir=scratch)
+    with ExitStack() as stack:
+        file = stack.enter_context(open(descriptor, "rb"))
+        try:
+            target = sqlite3.connect(name)
+        finally:
+            # From here on the copy has no name, so that even a backup that is killed leaves none behind.
+            os.unlink(name)
+        with closing(target):
+            _fill(target, path)
+        stack.pop_all()
+    return file
+
+
+def _fill(target: sqlite3.Connection, path: Path) -> None:
     deadline = time.monotonic() + SQLITE_WAIT_SECONDS
 
     def give_up(status: int, remaining: int, total: int) -> None:
@@ -79,14 +102,11 @@ def _reason_not_copied(path: Path, copy: Path, size: int) -> str | None:
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
             raise TimeoutError("another program keeps it locked")
 
-    try:
-        with closing(_open_database(path)) as database, closing(sqlite3.connect(copy)) as target:
-            target.execute("PRAGMA synchronous=OFF")
-            target.execute("PRAGMA journal_mode=OFF")
-            database.backup(target, progress=give_up)
-    except (sqlite3.Error, TimeoutError) as error:
-        return str(error)
-    return None
+    # SQLite would look for a journal by the name.
+    target.execute("PRAGMA journal_mode=OFF")
+    target.execute("PRAGMA synchronous=OFF")
+    with closing(_open_database(path)) as database:
+        database.backup(target, progress=give_up)
 
 
 def _open_database(path: Path) -> sqlite3.Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -30,6 +31,7 @@ from entrypoint.errors import WorkhorseError
 from entrypoint.places import Places
 from entrypoint.restore import restore
 from entrypoint.snapshot import open_snapshot
+from tests.stacks import poll
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 REPOSITORY = Path(__file__).parents[2]
@@ -325,9 +327,42 @@ def test_a_locked_or_broken_database_is_copied_as_it_lies(
         assert (fresh.home / name).read_bytes() == (places.home / name).read_bytes()
 
 
+# Writes to a pipe that nobody empties, so that the backup stands still in mid-copy.
+BACK_UP = """
+import sys
+from datetime import datetime, UTC
+from pathlib import Path
+from entrypoint.backup import backup
+from entrypoint.places import Places
+backup(Places(Path(sys.argv[1])), sys.stdout.buffer, datetime.now(UTC), print)
+"""
+
+
+def test_a_database_is_copied_beside_it_and_a_kill_leaves_no_copy(places: Places) -> None:
+    """In memory the copy would take what kernels need."""
+    with closing(new_database(places.home / "large.db", "delete")) as database, database:
+        database.execute("INSERT INTO pairs VALUES (1, 1, randomblob(3000000))")
+    before = tree(places.home)
+    command = [sys.executable, "-c", BACK_UP, str(places.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=REPOSITORY) as process:
+        copy = poll(lambda: next(nameless_files(process.pid), None), wanted="the copy of the database")
+        process.kill()
+    assert copy.parent == places.home
+    assert tree(places.home) == before
+
+
+def nameless_files(pid: int) -> Iterator[Path]:
+    """The files of a process that lie in no folder any more."""
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            target = os.readlink(link)
+            if target.startswith("/") and target.endswith(" (deleted)"):
+                yield Path(target)
+
+
 def test_a_snapshot_of_something_else_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileNotFoundError), open_snapshot(tmp_path / "pipe"):
+    with pytest.raises(FileNotFoundError), open_snapshot(tmp_path / "pipe", tmp_path):
         pass
 
 
