@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
+from jupyter_client.jsonutil import json_default
+from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from tornado.websocket import WebSocketClosedError
 
 from entrypoint.memory import explanation
+
+# Which Jupyter's own client asks for.
+PROTOCOL = "v1.kernel.websocket.jupyter.org"
 
 
 class ToldConnection(ZMQChannelsWebsocketConnection):
@@ -16,17 +23,17 @@ class ToldConnection(ZMQChannelsWebsocketConnection):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.last_execution: dict[str, Any] = {}
+        self.last_execution: Mapping[str, Any] = {}
 
     def handle_incoming_message(self, incoming_msg: str) -> None:
         super().handle_incoming_message(incoming_msg)
         header = self._header(incoming_msg)
         if header.get("msg_type") == "execute_request":
-            self.last_execution = header
+            self.last_execution = self.kernel_manager.last_execution = header
 
     def _header(self, message: str) -> dict[str, Any]:
         try:
-            if self.subprotocol == "v1.kernel.websocket.jupyter.org":
+            if self.subprotocol == PROTOCOL:
                 _, parts = deserialize_msg_from_ws_v1(message)
                 header: dict[str, Any] = json.loads(parts[0])
             else:
@@ -35,6 +42,14 @@ class ToldConnection(ZMQChannelsWebsocketConnection):
         except Exception:
             return {}
         return header
+
+    def connect(self) -> Any:
+        connected = super().connect()
+        # Nobody was connected when it happened: the first who comes is told, below the cell that ran last.
+        if connected and self.kernel_manager.untold:
+            with contextlib.suppress(WebSocketClosedError):
+                self._tell(self.kernel_manager.last_execution)
+        return connected
 
     def on_kernel_restarted(self) -> None:
         self._tell_if_killed()
@@ -46,4 +61,14 @@ class ToldConnection(ZMQChannelsWebsocketConnection):
 
     def _tell_if_killed(self) -> None:
         if self.kernel_manager.was_killed_for_memory:
-            self.write_stderr(explanation(), self.last_execution)
+            self._tell(self.last_execution)
+
+    def _tell(self, execution: Mapping[str, Any]) -> None:
+        """As `write_stderr` does, which would say it in the log too, once for each browser."""
+        content = {"name": "stderr", "text": f"{explanation()}\n"}
+        message = self.session.msg("stream", content=content, parent=dict(execution))
+        if self.subprotocol == PROTOCOL:
+            self.write_message(serialize_msg_to_ws_v1(message, "iopub", self.session.pack), binary=True)
+        else:
+            self.write_message(json.dumps({**message, "channel": "iopub"}, default=json_default))
+        self.kernel_manager.untold = False

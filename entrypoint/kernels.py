@@ -19,7 +19,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from traitlets import Float, List, Unicode, default
 
 from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
-from entrypoint.memory import kill_count
+from entrypoint.memory import KillWatch, explanation, kill_count
 
 SOCKETS_MAX = 16_384
 
@@ -129,22 +129,25 @@ def _variables(prefix: Path, folders: list[Path]) -> dict[str, str]:
 class ExpendableKernel(ServerKernelManager):
     """A kernel that the system ends before the server when memory runs out."""
 
-    kills_while_alive = 0
+    watch = KillWatch(0)
     was_killed_for_memory = False
+    # Whether nobody was there to be told, and the header of the last request to run a cell.
+    untold = False
+    last_execution: Mapping[str, Any] = MappingProxyType({})
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
-        self.kills_while_alive = kill_count()
+        self.watch = KillWatch(kill_count())
         # Anyone may make a process more likely to be chosen, and its children are so too (proc(5), oom_score_adj).
         await super()._async_launch_kernel(["choom", "-n", "500", "--", *kernel_cmd], **options)
 
     async def is_alive(self) -> bool:
-        """Jupyter's own, asked every 3 seconds, which besides notes whether a process was killed meanwhile."""
+        """Jupyter's own, asked every 3 seconds, which besides finds out what a dead kernel died of."""
         alive: bool = await super().is_alive()
-        kills = kill_count()
-        if alive:
-            self.kills_while_alive = kills
-        else:
-            self.was_killed_for_memory = kills > self.kills_while_alive
+        now = time.monotonic()
+        self.watch.note(kill_count(), now)
+        if not alive:
+            status = await self.provisioner.poll() if self.provisioner else None
+            self.was_killed_for_memory = self.watch.explains(status, now)
         return alive
 
 
@@ -157,6 +160,18 @@ class NamedKernels(AsyncMappingKernelManager):
         # Four for each websocket; ZeroMQ's own limit of 1023 would refuse the 250th open notebook.
         context.max_sockets = SOCKETS_MAX
         return context
+
+    async def _finish_kernel_start(self, kernel_id: str) -> None:
+        await super()._finish_kernel_start(kernel_id)
+        # Before any connection's, which tell the person.
+        if kernel_id in self:
+            self.add_restart_callback(kernel_id, lambda: self._note_kill(kernel_id))
+
+    def _note_kill(self, kernel_id: str) -> None:
+        kernel = self.get_kernel(kernel_id)
+        if kernel.was_killed_for_memory:
+            self.log.warning("Kernel '%s' %s: %s", kernel.kernel_spec.display_name, kernel_id, explanation())
+            kernel.untold = True
 
     def _handle_kernel_died(self, kernel_id: str) -> None:
         spec = self.get_kernel(kernel_id).kernel_spec

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import signal
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -10,6 +12,8 @@ CGROUP = Path("/sys/fs/cgroup")
 LIMIT_FILES = ("memory.max", "memory/memory.limit_in_bytes")
 KILL_FILES = ("memory.events", "memory/memory.oom_control")
 UNLIMITED = 2**60
+# A process is counted when it is chosen, and one that holds much memory takes seconds to end.
+ENDING_SECONDS = 15
 
 
 def limit_bytes(cgroup: Path = CGROUP) -> int | None:
@@ -29,6 +33,22 @@ def kill_count(cgroup: Path = CGROUP) -> int:
     """Processes of the container that were killed for memory since it was made."""
     found = re.search(r"^oom_kill (\d+)$", _read_first(cgroup, KILL_FILES), re.MULTILINE)
     return int(found[1]) if found else 0
+
+
+class KillWatch:
+    """Tells whether a process was killed for memory, though the container's count names nobody."""
+
+    def __init__(self, kills: int) -> None:
+        self.kills, self.rose_at = kills, -math.inf
+
+    def note(self, kills: int, now: float) -> None:
+        """Takes notice of the count, at a time in seconds."""
+        if kills > self.kills:
+            self.kills, self.rose_at = kills, now
+
+    def explains(self, exit_status: int | None, now: float) -> bool:
+        """Whether a process that ended so, and now, was one of those counted: they end by SIGKILL alone."""
+        return exit_status == -signal.SIGKILL and now - self.rose_at <= ENDING_SECONDS
 
 
 def in_gib(count: int) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
-from entrypoint.memory import in_gib, kill_count, limit_bytes
+from entrypoint.memory import ENDING_SECONDS, KillWatch, in_gib, kill_count, limit_bytes
 
 
 def test_version_2_is_read(tmp_path: Path) -> None:
@@ -33,3 +34,26 @@ def test_a_system_without_control_groups_has_no_limit_and_no_kills(tmp_path: Pat
 
 def test_amounts_are_readable() -> None:
     assert in_gib(64 * 2**30) == "64.0 GiB"
+
+
+def test_a_kernel_that_takes_seconds_to_end_was_killed_for_memory() -> None:
+    watch = KillWatch(kills=2)
+    for now, kills in ((3.0, 2), (6.0, 3), (9.0, 3), (12.0, 3)):
+        watch.note(kills, now)
+    assert watch.explains(-signal.SIGKILL, 12.0)
+
+
+def test_another_signal_at_the_same_time_was_not_memory() -> None:
+    watch = KillWatch(kills=0)
+    watch.note(1, 3.0)
+    assert not watch.explains(-signal.SIGSEGV, 3.0)
+    assert not watch.explains(1, 3.0)
+    assert not watch.explains(None, 3.0)
+
+
+def test_a_kill_without_a_recent_count_was_not_memory() -> None:
+    watch = KillWatch(kills=5)
+    watch.note(5, 3.0)
+    assert not watch.explains(-signal.SIGKILL, 3.0)
+    watch.note(6, 6.0)
+    assert not watch.explains(-signal.SIGKILL, 6.1 + ENDING_SECONDS)
