@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ UPLOADED_MEGABYTES = 1024
 CHUNK = MEGABYTE
 SOCKETS, KERNELS = 500, 5
 FILES = 10_000
+BOMB = "whole = b'x' * 2_000_000_000"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def server_process(stack: Stack) -> str:
 def test_a_kernel_out_of_memory_is_told_so_and_runs_again(stack: Stack, client: Client) -> None:
     kernel, other = client.start_kernel(), client.start_kernel()
     other.run("x = 'kept'")
-    kernel.send("whole = b'x' * 2_000_000_000")
+    kernel.send(BOMB)
     told = texts_until_restarted(kernel)
     assert "Killed for memory" in told
     assert "1.0 GiB (MEMORY_LIMIT in .env)" in told
@@ -65,6 +67,64 @@ def test_a_kernel_out_of_memory_is_told_so_and_runs_again(stack: Stack, client: 
     assert "memory" not in texts_until_restarted(other)
     kernel.shut_down()
     other.shut_down()
+
+
+# Ends the kernel by a segmentation fault as soon as another process of the container is killed for memory.
+SEGFAULT_BESIDE = """
+import os, pathlib, time
+def kills():
+    files = map(pathlib.Path, ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"))
+    return next(file.read_text() for file in files if file.exists()).split("oom_kill ")[1].split()[0]
+before = kills()
+print("watching")
+while kills() == before: time.sleep(0.01)
+os.kill(os.getpid(), 11)
+"""
+
+
+def test_a_segfault_beside_a_kernel_out_of_memory_is_not_told_as_memory(stack: Stack, client: Client) -> None:
+    kernel, other = client.start_kernel(), client.start_kernel()
+    other.send(SEGFAULT_BESIDE)
+    poll(lambda: "watching" in str(other.socket.recv()) or None, wanted="the other kernel")
+    kernel.send(BOMB)
+    assert "memory" not in texts_until_restarted(other)
+    assert "Killed for memory" in texts_until_restarted(kernel)
+    assert f"{other.id}: Killed for memory" not in stack.log()
+    kernel.shut_down()
+    other.shut_down()
+
+
+def test_a_kernel_out_of_memory_is_told_to_whoever_comes_first_if_nobody_was_there(
+    stack: Stack, client: Client
+) -> None:
+    kernel, name = client.start_kernel(), client.kernel_names()["python3"]
+    request = kernel.send(BOMB)
+    kernel.socket.close()
+    line = f"Kernel '{name}' {kernel.id}: Killed for memory: all notebooks together may take 1.0 GiB"
+    poll(lambda: line in stack.log() or None, wanted="a line in the log")
+    told = dict(shown(Kernel(client, kernel.id)))
+    assert "Killed for memory" in told[request]
+    # It is said once.
+    assert "Killed for memory" not in str(shown(Kernel(client, kernel.id)))
+    assert stack.log().count(f"{kernel.id}: Killed for memory") == 1
+    client.api("DELETE", f"kernels/{kernel.id}")
+
+
+def shown(kernel: Kernel) -> list[tuple[str, str]]:
+    """Every text that a new connection shows until it has run a cell, after the request that it belongs to."""
+    texts, request, is_done = list[tuple[str, str]](), kernel.send("print(6 * 7)"), False
+    while not is_done:
+        message = json.loads(kernel.socket.recv())
+        of = message["parent_header"].get("msg_id", "")
+        texts += [(of, message["content"]["text"])] if message["msg_type"] == "stream" else []
+        is_done = of == request and message["content"].get("execution_state") == "idle"
+    kernel.socket.close()
+    return texts
+
+
+def test_the_limit_is_one_with_swap(stack: Stack) -> None:
+    host = stack.container.attrs["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == 2**30
 
 
 def test_a_kernel_that_prints_100_mb_leaves_server_and_kernel_alive(client: Client) -> None:
