@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from entrypoint.settings import variable_names
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack
+from tests.stacks import REPOSITORY, Stack
 
 # Volumes, the notebooks, and what is in memory; devices and /proc have tests of their own.
 WRITABLE = ("/repositories", "/home/workhorse", "/var/lib/workhorse", "/tmp", "/run/workhorse", "/dev/shm")
@@ -169,6 +170,27 @@ def test_programs_may_be_built_and_run_in_tmp(client: Client) -> None:
     assert (
         client.run(f"import os, subprocess; {script}; print(subprocess.check_output('/tmp/x').decode())") == "ran\n\n"
     )
+
+
+def test_when_memory_runs_out_kernels_are_chosen_before_the_server(stack: Stack, client: Client) -> None:
+    assert client.run("print(open('/proc/self/oom_score_adj').read())") == "500\n\n"
+    for process in ("1", "$(pgrep -P 1 -f entrypoint.server)"):
+        assert int(stack.shell(f"cat /proc/{process}/oom_score_adj")) < 500
+
+
+def test_the_image_holds_a_bill_of_its_server_s_packages(stack: Stack) -> None:
+    bill = json.loads(stack.shell("cat /opt/server/sbom.cdx.json"))
+    assert bill["bomFormat"] == "CycloneDX"
+    versions = {each["name"].lower().replace("_", "-"): each["version"] for each in bill["components"]}
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", (REPOSITORY / "requirements.lock").read_text(), re.MULTILINE))
+    in_both = versions.keys() & locked.keys()
+    assert {"jupyter-server", "jupyterlab", "tornado", "cryptography"} <= in_both
+    assert {name: versions[name] for name in in_both} == {name: locked[name] for name in in_both}
+
+
+def test_no_limit_of_memory_is_none(stack: Stack) -> None:
+    host = stack.container.attrs["HostConfig"]
+    assert (host["Memory"], host["MemorySwap"]) == (0, 0)
 
 
 def test_processes_and_logs_are_limited(stack: Stack) -> None:
