@@ -99,7 +99,8 @@ class Kernel:
     def run(self, code: str, seconds: float = 120) -> str:
         """The text that code prints and, if it fails, its traceback."""
         request, texts, deadline = self.send(code), list[str](), time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while (left := deadline - time.monotonic()) > 0:
+            self.socket.settimeout(max(1, left))
             message = json.loads(self.socket.recv())
             if message["parent_header"].get("msg_id") != request:
                 continue

@@ -24,6 +24,9 @@ from entrypoint.settings import variable_names
 REPOSITORY = Path(__file__).parents[1]
 READY_SECONDS = 60
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+FIRST_PORT = 10_000
+EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_given_ports: set[int] = set()
 T = TypeVar("T")
 
 
@@ -40,9 +43,21 @@ def poll(question: Callable[[], T | None], seconds: float = READY_SECONDS, wante
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Below those that the system hands to whoever asks, so that a stack which stops and starts finds it free again."""
+    first_of_the_system_s = int(EPHEMERAL_PORTS.read_text().split()[0])
+    while True:
+        port = FIRST_PORT + secrets.randbelow(first_of_the_system_s - FIRST_PORT)
+        if port not in _given_ports and _is_free(port):
+            _given_ports.add(port)
+            return port
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -194,4 +194,5 @@ def test_a_flood_from_many_addresses_is_bounded_in_guesses_and_in_memory(own_sta
 
 def server_memory(stack: Stack) -> int:
     """The server's own memory, in bytes."""
-    return 1024 * int(stack.shell("awk '/^RssAnon/ {print $2}' /proc/$(pgrep -P 1)/status"))
+    server = "$(pgrep -P 1 -f entrypoint.server)"
+    return 1024 * int(stack.shell(f"awk '/^RssAnon/ {{print $2}}' /proc/{server}/status"))

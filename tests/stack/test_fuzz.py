@@ -74,7 +74,8 @@ def fuzz(stack: Stack, tls: ssl.SSLContext, form: Form, chance: random.Random, s
 
 
 def server_memory(stack: Stack) -> int:
-    return 1024 * int(stack.shell("awk '/^RssAnon/ {print $2}' /proc/$(pgrep -P 1)/status"))
+    server = "$(pgrep -P 1 -f entrypoint.server)"
+    return 1024 * int(stack.shell(f"awk '/^RssAnon/ {{print $2}}' /proc/{server}/status"))
 
 
 LONG = {

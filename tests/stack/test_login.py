@@ -108,12 +108,17 @@ def test_a_password_of_the_env_file_is_not_replaced_behind_its_back(stack: Stack
     assert "The password stands in .env" in result.stderr
 
 
+def come_by(stack: Stack, authority: Path, name: str) -> None:
+    """Logs in by a name that the certificate lacks."""
+    with Client(stack.url, authority) as member:
+        member.session.headers["Host"] = f"{name}:{stack.port}"
+        member.login(PASSWORD)
+        assert member.is_logged_in()
+
+
 def test_a_name_that_the_certificate_lacks_is_told_with_its_line(stack: Stack, authority: Path) -> None:
     for _ in range(2):
-        with Client(stack.url, authority) as client:
-            client.session.headers["Host"] = f"cluster.example.net:{stack.port}"
-            client.login(PASSWORD)
-            assert client.is_logged_in()
+        come_by(stack, authority, "cluster.example.net")
     line = "SERVER_NAMES=lab.example.org,192.168.77.7,cluster.example.net"
     poll(lambda: line in stack.log(), 10, "the line to add")
     assert stack.log().count(line) == 1
@@ -121,4 +126,7 @@ def test_a_name_that_the_certificate_lacks_is_told_with_its_line(stack: Stack, a
 
 def test_a_stranger_s_name_is_not_told(stack: Stack, client: Client) -> None:
     requests.get(f"{stack.url}/login", headers={"Host": "evil.example.net"}, verify=str(client.authority), timeout=30)
+    # A member who comes later and is told shows that the log has got as far.
+    come_by(stack, client.authority, "later.example.net")
+    poll(lambda: "later.example.net" in stack.log(), 10, "a member's line")
     assert "evil.example.net" not in stack.log()

@@ -16,7 +16,7 @@ WRITABLE = ("/repositories", "/home/workhorse", "/var/lib/workhorse", "/tmp", "/
 
 
 def test_the_server_has_no_rights_but_its_user_s(stack: Stack) -> None:
-    for process in ("1", "$(pgrep -P 1)"):
+    for process in ("1", "$(pgrep -P 1 -f entrypoint.server)"):
         status = stack.shell(f"cat /proc/{process}/status")
         assert "Uid:\t1000\t1000\t1000\t1000" in status
         assert "NoNewPrivs:\t1" in status

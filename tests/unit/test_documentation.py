@@ -44,7 +44,7 @@ def test_the_readme_s_table_holds_every_setting_in_order() -> None:
 
 def test_the_readme_is_short_and_starts_quickly() -> None:
     text = (REPOSITORY / "README.md").read_text()
-    assert any("docker compose up -d" in line for line in text.splitlines()[:12])
+    assert any("docker compose up -d" in line for line in text.splitlines()[:10])
     before, certificates, after = re.split(r"(?=## Certificates that)|(?=## Through an ssh)", text)
     assert words(certificates) <= 200
     assert words(before + after) < 600
