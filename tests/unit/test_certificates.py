@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import stat
 from collections.abc import Callable
@@ -176,6 +177,17 @@ def test_a_damaged_file_is_set_aside_and_made_anew(tmp_path: Path, file: str, da
     assert said[0].startswith(f"{files.path / file} can't be used (")
     assert (files.path / f"{file}.set-aside-1").exists()
     assert keep(tmp_path)[0] == []
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.server)
+
+
+@pytest.mark.parametrize("target", [None, "/nowhere", "kept"])
+def test_a_tls_folder_that_is_none_is_set_aside(tmp_path: Path, target: str | None) -> None:
+    _, files = keep(tmp_path)
+    files.path.rename(tmp_path / "kept")
+    files.path.symlink_to(target) if target else files.path.write_text("a file")
+    assert keep(tmp_path)[0] == []
+    assert files.path.is_dir() and not files.path.is_symlink()
+    assert os.path.lexists(tmp_path / "tls.set-aside-1")
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.server)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from entrypoint.errors import WorkhorseError
 from entrypoint.state import LAYOUT, keep_layout
+from tests.unit.test_certificates import DAMAGE
 
 
 def test_a_fresh_state_is_marked(tmp_path: Path) -> None:
@@ -15,8 +17,10 @@ def test_a_fresh_state_is_marked(tmp_path: Path) -> None:
     assert (tmp_path / "layout").read_text() == str(LAYOUT)
 
 
-def test_a_state_without_a_mark_is_marked_again(tmp_path: Path) -> None:
-    (tmp_path / "layout").write_text("garbage")
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_state_without_a_mark_is_marked_again(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    keep_layout(tmp_path / "layout", None)
+    damage(tmp_path / "layout")
     keep_layout(tmp_path / "layout", None)
     assert (tmp_path / "layout").read_text() == str(LAYOUT)
 

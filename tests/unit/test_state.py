@@ -104,6 +104,13 @@ def config(places: Places, **environ: str) -> tuple[dict[str, dict[str, object]]
     return json.loads(places.config.read_text()), said
 
 
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_configuration_is_written_anew(places: Places, damage: Callable[[Path], object]) -> None:
+    sound, _ = config(places)
+    damage(places.config)
+    assert config(places) == (sound, [])
+
+
 def test_the_configuration_has_no_token_and_calls_nobody(places: Places) -> None:
     written, said = config(places)
     assert said == []
