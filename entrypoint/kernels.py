@@ -23,6 +23,18 @@ from entrypoint.memory import KillWatch, explanation, kill_count
 
 SOCKETS_MAX = 16_384
 
+# What pip adds to the default environment lies in ~/venv. The last is deep enough for a group's or a person's folder.
+PATTERNS = (
+    "~/venv",
+    "/opt/conda/envs/*",
+    "~/.conda/envs/*",
+    "~/.venv",
+    "~/*/.venv",
+    "/repositories/.venv",
+    "/repositories/*/.venv",
+    "/repositories/*/*/.venv",
+)
+
 # conda-forge's packages set variables (GDAL_DATA and the like) when their environment is activated.
 ACTIVATE = 'for f in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do . "$f"; done; exec "$@"'
 
@@ -32,12 +44,7 @@ class EnvironmentKernelSpecs(KernelSpecManager):
 
     ensure_native_kernel = False
 
-    patterns = List(
-        Unicode(),
-        ["/opt/conda/envs/*", "~/.conda/envs/*", "/repositories/.venv", "/repositories/*/.venv"],
-        config=True,
-        help="Where environments are looked for.",
-    )
+    patterns = List(Unicode(), list(PATTERNS), config=True, help="Where environments are looked for.")
     registry = Unicode(
         "~/.conda/environments.txt", config=True, help="Conda's own list, which holds those made with -p too."
     )
@@ -82,6 +89,9 @@ class EnvironmentKernelSpecs(KernelSpecManager):
                 except (OSError, ValueError, LookupError, TypeError) as error:
                     self.log.warning("The kernel in %s is left out: %s", file, error)
                     continue
+                if name in taken and prefix == venv_of(Path.home()):
+                    # The default environment's own, which runs what pip put over it anyway.
+                    continue
                 while name in taken:
                     name += "-"
                 taken.add(name)
@@ -98,15 +108,15 @@ def environment_spec(prefix: Path, file: Path, home: Path) -> tuple[str, KernelS
     """The kernel spec of one environment, with its own interpreter, PATH and conda activation."""
     spec: dict[str, Any] = json.loads(file.read_text())
     interpreter, *arguments = spec["argv"]
-    if prefix == DEFAULT_ENVIRONMENT:
-        name, label, folders = file.parent.name, "", [venv_of(home), prefix]
+    if prefix in (DEFAULT_ENVIRONMENT, venv_of(home)):
+        name, label, folders = file.parent.name, "", [venv_of(home), DEFAULT_ENVIRONMENT]
     else:
         label = prefix.parent.name if prefix.name == ".venv" else prefix.name
         name = re.sub(r"[^a-z0-9._-]+", "-", f"{label}-{file.parent.name}".lower())
         folders = [prefix]
     argv = [_interpreter(interpreter, folders), *arguments]
-    variables = _variables(prefix, folders)
-    if glob(f"{escape(str(prefix))}/etc/conda/activate.d/*.sh"):
+    variables = _variables(folders)
+    if glob(f"{escape(str(folders[-1]))}/etc/conda/activate.d/*.sh"):
         argv = ["/bin/bash", "-c", ACTIVATE, "kernel", *argv]
     title = spec["display_name"].removesuffix(" (ipykernel)") + (f" [{label}]" if label else "")
     changed = {"argv": argv, "env": {**variables, **spec.get("env", {})}, "display_name": title}
@@ -119,7 +129,9 @@ def _interpreter(name: str, folders: list[Path]) -> str:
     return next((candidate for candidate in candidates if os.access(candidate, os.X_OK)), name)
 
 
-def _variables(prefix: Path, folders: list[Path]) -> dict[str, str]:
+def _variables(folders: list[Path]) -> dict[str, str]:
+    """What activation would set; the last folder is the environment itself."""
+    prefix = folders[-1]
     path = os.pathsep.join([*(str(folder / "bin") for folder in folders), os.environ.get("PATH", os.defpath)])
     if (prefix / "conda-meta").is_dir():
         return {"PATH": path, "CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": prefix.name}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack
+from tests.stacks import Stack, poll
 
 
 def test_what_a_notebook_writes_belongs_to_the_owner_of_the_folder(stack: Stack, client: Client) -> None:
@@ -62,6 +63,55 @@ def test_an_environment_made_in_a_terminal_shows_up_as_a_kernel(stack: Stack, cl
     assert "[mine]" in after["mine-python3"]
     assert client.run("import sys; print(sys.prefix)", "mine-python3") == "/home/workhorse/.conda/envs/mine\n"
     assert client.run("import sys; print(sys.prefix)", "project-python3") == "/repositories/project/.venv\n"
+
+
+def test_an_environment_made_anywhere_shows_up_and_outlives_the_container(stack: Stack, client: Client) -> None:
+    stack.shell("conda create -y -q -p ~/far/away python=3.13 ipykernel")
+    assert "/home/workhorse/far/away" in stack.shell("cat ~/.conda/environments.txt").splitlines()
+    stack.compose("up", "-d", "--no-build", "--force-recreate", "--wait")
+    assert "[away]" in client.kernel_names()["away-python3"]
+    assert client.run("import sys; print(sys.prefix)", "away-python3") == "/home/workhorse/far/away\n"
+
+
+def test_a_virtual_environment_shows_up_where_people_make_them(stack: Stack, client: Client) -> None:
+    places = {"home-work": "~/home-work", "deep": "/repositories/group/deep"}
+    for folder in places.values():
+        make = f"python -m venv --without-pip --system-site-packages {folder}/.venv"
+        stack.shell(f"{make} && {kernel_in(f'{folder}/.venv', 'python3')}")
+    kernels = kernels_with(client, *(f"{name}-python3" for name in places))
+    for name in places:
+        assert kernels[f"{name}-python3"] == f"Python by hand [{name}]"
+    assert client.run("import sys; print(sys.prefix)", "deep-python3") == "/repositories/group/deep/.venv\n"
+
+
+def test_a_kernel_that_pip_installs_shows_up_and_the_default_one_stays_alone(stack: Stack, client: Client) -> None:
+    # As `pip install -U ipykernel` and the kernels of other languages leave them.
+    stack.shell(f"{kernel_in('~/venv', 'python3')} && {kernel_in('~/venv', 'other')}")
+    kernels = kernels_with(client, "other")
+    assert kernels["other"] == "Python by hand"
+    assert [name for name in kernels if name.startswith("python3")] == ["python3"]
+    assert kernels["python3"] == "Python 3"
+    found = client.run("import os, sys; print(sys.prefix, os.environ['CONDA_PREFIX'])", "other")
+    assert found == "/home/workhorse/venv /opt/conda/envs/default\n"
+    stack.shell("rm -r ~/venv/share/jupyter")
+
+
+def kernels_with(client: Client, *names: str) -> dict[str, str]:
+    """The kernels on offer, once these are among them: a list is served for some seconds."""
+
+    def look() -> dict[str, str] | None:
+        found = client.kernel_names()
+        return found if found.keys() >= set(names) else None
+
+    return poll(look, 20, f"the kernels {', '.join(names)}")
+
+
+def kernel_in(environment: str, name: str) -> str:
+    """A command that leaves a kernel spec in an environment, as packages do."""
+    spec = {"argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "language": "python"}
+    spec |= {"display_name": "Python by hand"}
+    folder = f"{environment}/share/jupyter/kernels/{name}"
+    return f"mkdir -p {folder} && echo '{json.dumps(spec)}' >{folder}/kernel.json"
 
 
 def test_the_image_s_own_environment_says_how_to_change_it(stack: Stack) -> None:
