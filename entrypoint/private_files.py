@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
@@ -35,7 +36,9 @@ def write_private(path: Path, content: bytes, owner: Owner | None) -> None:
         temporary.rename(path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        # A read-only disk refuses that too, even where there is nothing to delete.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise unwritable(path, error) from error
 
 

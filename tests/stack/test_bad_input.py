@@ -78,12 +78,11 @@ def test_a_missing_folder_is_not_made_by_root(own_stack: MakeStack) -> None:
     assert not (stack.folder / "no-such-folder").exists()
 
 
-def run_on_state(mount: str) -> subprocess.CompletedProcess[str]:
-    return start_container({"JUPYTER_PASSWORD": PASSWORD}, "--mount", mount)
-
-
-def test_a_read_only_state_volume_ends_the_start(tmp_path: Path) -> None:
-    result = run_on_state(f"type=bind,src={tmp_path},dst=/var/lib/workhorse,readonly")
+@pytest.mark.parametrize("options", [(), ("--user", "1000")], ids=["root", "user"])
+def test_a_read_only_state_volume_ends_the_start(tmp_path: Path, options: tuple[str, ...]) -> None:
+    tmp_path.chmod(0o777)
+    mount = f"type=bind,src={tmp_path},dst=/var/lib/workhorse,readonly"
+    result = start_container({"JUPYTER_PASSWORD": PASSWORD}, "--mount", mount, *options)
     assert result.returncode == 1
     first, remedy = result.stderr.splitlines()
     assert first.startswith("/var/lib/workhorse")
