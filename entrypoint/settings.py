@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,9 @@ from entrypoint.names import ServerName, reason_against
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
 PLACEHOLDER = "change-me"
+# Unicode's categories of what no form sends as it was typed: controls, half characters, separators of lines. Not more
+# than these: what joins several characters to one emoji can't be printed by itself, and can be typed.
+UNTYPABLE = {"Cc", "Cs", "Zl", "Zp"}
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # the host's firewall and the password are the door
 
 
@@ -141,7 +145,7 @@ def _judge_password(name: str, password: str, reader: _Reader) -> None:
             f"{name} has {len(password)} characters, fewer than {PASSWORD_LENGTH_MIN}.",
             f"Choose a longer one in .env, between single quotes, since Compose rewrites $ without them: {example}",
         )
-    elif len(password) > PASSWORD_LENGTH_MAX or not password.isprintable():
+    elif len(password) > PASSWORD_LENGTH_MAX or not UNTYPABLE.isdisjoint(map(unicodedata.category, password)):
         reader.complain(
             f"{name} is longer than {PASSWORD_LENGTH_MAX} characters, or holds a line break or control character.",
             f"Choose one that can be typed into a browser: {example}",

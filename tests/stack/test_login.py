@@ -16,7 +16,14 @@ from tests.stacks import Stack, poll
 MakeStack = Callable[..., Stack]
 
 # What Compose, shells and .env files like to change.
-HARD_PASSWORDS = ["pa$word $HOME ${x}", 'it\'s # "quoted" \\ 100%', "  spaces stay ", "Grüße aus Köln", "🐴🔋📎 horse"]
+HARD_PASSWORDS = [
+    "pa$word $HOME ${x}",
+    'it\'s # "quoted" \\ 100%',
+    "  spaces stay ",
+    "Grüße aus Köln",
+    "🐴🔋📎 horse",
+    "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{MICROSCOPE} at the bench",
+]
 
 
 def test_the_password_opens_and_another_does_not(stack: Stack, client: Client) -> None:

@@ -32,10 +32,11 @@ def test_an_empty_setting_counts_as_unset() -> None:
     assert from_environ(dict.fromkeys(names, "")) == from_environ({})
 
 
-def test_a_password_is_taken_as_it_stands_and_never_shown() -> None:
-    settings = from_environ({"JUPYTER_PASSWORD": SECRET})
-    assert settings.jupyter_password == SECRET
-    assert SECRET not in repr(settings)
+@pytest.mark.parametrize("password", [SECRET, "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{MICROSCOPE} at the bench"])
+def test_a_password_is_taken_as_it_stands_and_never_shown(password: str) -> None:
+    settings = from_environ({"JUPYTER_PASSWORD": password})
+    assert settings.jupyter_password == password
+    assert password not in repr(settings)
 
 
 def test_a_password_file_loses_its_line_break(tmp_path: Path) -> None:
@@ -87,6 +88,9 @@ def test_names_are_kept_in_their_canonical_form_once() -> None:
         ("JUPYTER_PASSWORD", "short", "has 5 characters, fewer than 8"),
         ("JUPYTER_PASSWORD", "change-me", "still the placeholder"),
         ("JUPYTER_PASSWORD", "two\nlines in it", "holds a line break"),
+        ("JUPYTER_PASSWORD", "two\u2028lines in it", "holds a line break"),
+        ("JUPYTER_PASSWORD", "two\u2029paragraphs", "holds a line break"),
+        ("JUPYTER_PASSWORD", "not UTF-8: \udcff", "control character"),
         ("JUPYTER_PASSWORD", "x" * 1025, "longer than 1024"),
         ("JUPYTER_PASSWORD_FILE", "/nowhere/password", "No such file"),
         ("JUPYTER_PASSWORD_FILE", "/", "Is a directory"),
