@@ -48,7 +48,14 @@ LOCAL_NAMES = tuple(map(ServerName, ("localhost", "127.0.0.1", "::1")))
 
 
 def _ascii(name: str) -> str:
-    return name.lower().removesuffix(".").encode("idna").decode("ascii").lower()
+    """Raises UnicodeError where a name is none."""
+    name = name.lower().removesuffix(".")
+    if name.isascii():
+        return name
+    import idna  # most servers have no such name
+
+    # As browsers do (UTS 46): Python's own codec is of 2003, when a sharp s was two letters.
+    return idna.encode(name, uts46=True).decode("ascii")
 
 
 def reason_against(text: str) -> str | None:

@@ -52,6 +52,19 @@ def test_names_are_kept_in_their_canonical_form_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "in_browsers"),
+    [
+        ("straße.example", "xn--strae-oqa.example"),
+        ("STRAẞE.example", "xn--strae-oqa.example"),
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("bu\u0308cher。example", "xn--bcher-kva.example"),
+    ],
+)
+def test_a_name_that_is_not_ascii_is_written_as_browsers_write_it(name: str, in_browsers: str) -> None:
+    assert [each.text for each in from_environ({"SERVER_NAMES": name}).server_names] == [in_browsers]
+
+
+@pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
         ("PORT", "abc", "not a number from 1 to 65535"),
