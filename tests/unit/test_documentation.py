@@ -15,7 +15,7 @@ NAMES = [field.name.upper() for field in fields(Settings)]
 DEFAULTS = {field.name.upper(): field.metadata["default"] for field in fields(Settings)}
 
 
-def test_env_example_holds_every_setting_in_order_with_a_comment() -> None:
+def test_env_example_holds_every_setting_in_order_with_a_comment_of_one_line() -> None:
     lines = (REPOSITORY / "env.example").read_text().splitlines()
     settings = [
         (number, line.lstrip("#").split("=")[0]) for number, line in enumerate(lines) if re.match("#?[A-Z_]+=", line)
@@ -23,6 +23,8 @@ def test_env_example_holds_every_setting_in_order_with_a_comment() -> None:
     assert [name for _, name in settings] == NAMES
     for number, _ in settings:
         assert lines[number - 1].startswith("# ")
+        assert not lines[number - 2].startswith("# ")
+        assert len(lines[number - 1]) <= 120
 
 
 def test_env_example_shows_the_defaults() -> None:
