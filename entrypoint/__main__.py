@@ -12,6 +12,7 @@ from entrypoint import lock
 from entrypoint.errors import WorkhorseError
 from entrypoint.home import prepare_home, prepare_venv
 from entrypoint.identity import NAME, Identity, adopt_folder, find_identity, reason_not_writable, write_accounts
+from entrypoint.known_settings import write_known_settings
 from entrypoint.message import Status, message
 from entrypoint.own_certificate import keep_own_certificate
 from entrypoint.password_file import password_exposure
@@ -42,6 +43,8 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
 
     identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
     write_accounts(identity.user, places.home, places.run)
+    has_password = settings.jupyter_password is not None
+    write_known_settings(places, environ, has_password)
     adopt_folder(places.repositories, identity)
     prepare_state(places.state, identity.owner)
     keep_layout(places.layout, identity.owner)
@@ -65,7 +68,9 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
         sources = find_current(places, settings, now)
         served, next_steps = describe(settings.server_names, sources), plans(places, settings, sources)
         seen = tuple(str(warning) for warning in (*warnings, *endings(authority, sources, now)) if warning)
-        status = Status(settings, authority, tuple(served), password.generated, seen, tuple(next_steps))
+        status = Status(
+            settings, has_password, authority, tuple(served), password.generated, seen, tuple(next_steps)
+        )
         print(message(status), end="", flush=True)
     # Only now and only so, or a start that is killed before its message, or that runs a command instead of showing
     # one, would keep a password that nobody has read.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from datetime import UTC, datetime
 
 from entrypoint.authority import Authority, load_authority, make_authority
 from entrypoint.errors import WorkhorseError
+from entrypoint.known_settings import read_known_settings
 from entrypoint.names import LOCAL_NAMES
 from entrypoint.places import Places
 from entrypoint.private_files import replace_private
-from entrypoint.settings import from_environ
 from entrypoint.sharing import MINUTES, PATH, apple_profile, open_sharing
 from entrypoint.state import state_owner
 
@@ -35,7 +34,7 @@ def ca(places: Places, arguments: argparse.Namespace) -> int:
 def share_ca(places: Places, _: argparse.Namespace) -> int:
     import segno
 
-    authority, settings = read_authority(places), from_environ(os.environ)
+    authority, settings = read_authority(places), read_known_settings(places).settings
     open_sharing(places.sharing)
     names = settings.server_names or LOCAL_NAMES[:1]
     addresses = [f"https://{name.in_url}:{settings.port}{PATH}" for name in names]
@@ -52,7 +51,7 @@ def share_ca(places: Places, _: argparse.Namespace) -> int:
 
 
 def renew(places: Places, _: argparse.Namespace) -> int:
-    if not from_environ(os.environ).letsencrypt_email:
+    if not read_known_settings(places).settings.letsencrypt_email:
         print("There is nothing to ask for: LETSENCRYPT_EMAIL is not set. The private authority's certificates")
         print("are renewed by themselves.")
         return 0
@@ -62,7 +61,7 @@ def renew(places: Places, _: argparse.Namespace) -> int:
 
 
 def new_authority(places: Places, _: argparse.Namespace) -> int:
-    names = (*LOCAL_NAMES, *from_environ(os.environ).server_names)
+    names = (*LOCAL_NAMES, *read_known_settings(places).settings.server_names)
     authority = make_authority(tuple(dict.fromkeys(names)), datetime.now(UTC))
     # The running server makes one itself where it finds none.
     aside = replace_private(places.tls.authority, authority.pem, state_owner(places))

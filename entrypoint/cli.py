@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -129,16 +128,16 @@ def status(places: Places, _: argparse.Namespace) -> int:
     from entrypoint.message import message
     from entrypoint.status import read_status
 
-    print(message(read_status(places, os.environ, datetime.now(UTC))), end="")
+    print(message(read_status(places, datetime.now(UTC))), end="")
     return 0
 
 
 def reset_password(places: Places, _: argparse.Namespace) -> int:
+    from entrypoint.known_settings import read_known_settings
     from entrypoint.password import generate_password, hash_password
-    from entrypoint.settings import from_environ
     from entrypoint.state import replace_password_hash
 
-    if from_environ(os.environ).jupyter_password is not None:
+    if read_known_settings(places).has_password:
         raise WorkhorseError.of(
             "The password stands in .env, and what stands there decides.",
             "Change JUPYTER_PASSWORD there (or the file that JUPYTER_PASSWORD_FILE names): docker compose up -d",

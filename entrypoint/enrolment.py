@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 
+from entrypoint.known_settings import read_known_settings
 from entrypoint.places import Places
 from entrypoint.private_files import set_aside, write_private
 from entrypoint.second_factor import new_second_factor, provisioning_uri, to_json
-from entrypoint.settings import from_environ
 from entrypoint.state import state_owner
 
 
 def totp(places: Places, _: argparse.Namespace) -> int:
     import segno
 
-    settings = from_environ(os.environ)
+    settings = read_known_settings(places).settings
     factor, recovery_codes = new_second_factor()
     if places.second_factor.is_dir():
         set_aside(places.second_factor)

@@ -19,6 +19,7 @@ class Status:
     """All that the message tells."""
 
     settings: Settings
+    has_password: bool
     authority: Authority
     served: tuple[Served, ...]
     generated_password: str | None
@@ -82,9 +83,9 @@ def _certificates(status: Status) -> Iterator[str]:
 def _password(status: Status) -> str:
     if status.generated_password:
         return f"{status.generated_password}   (made up now, and shown this once)"
-    if status.settings.jupyter_password is not None:
+    if status.has_password:
         return "as you set it"
-    return "as shown at the first start; a new one: docker compose exec workhorse workhorse reset-password"
+    return "the one from before; a new one: docker compose exec workhorse workhorse reset-password"
 
 
 def _halves(fingerprint: str) -> tuple[str, str]:

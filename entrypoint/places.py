@@ -74,6 +74,11 @@ class Places:
         return self.run / "own-certificate.json"
 
     @property
+    def known_settings(self) -> Path:
+        """What the start read from `.env`, without the password, for the `workhorse` commands."""
+        return self.run / "settings.json"
+
+    @property
     def sharing(self) -> Path:
         """Until when the authority's certificate is offered to everyone."""
         return self.run / "share-ca"

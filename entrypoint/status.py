@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,14 @@ from entrypoint.authority import Authority, load_authority
 from entrypoint.certificate import RENEWAL_DAYS
 from entrypoint.errors import WorkhorseError
 from entrypoint.identity import find_identity, reason_not_writable
+from entrypoint.known_settings import read_known_settings
 from entrypoint.logins import read_logins
 from entrypoint.message import Status
 from entrypoint.names import public_names
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
 from entrypoint.serving import OWN, PRIVATE, Served, Source, describe, find_sources
-from entrypoint.settings import Settings, from_environ
+from entrypoint.settings import Settings
 from entrypoint.state import for_the_server
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ OWN_ENDING, AUTHORITY_ENDING = timedelta(days=14), timedelta(days=365)
 RENEW = "docker compose exec workhorse workhorse renew"
 
 
-def read_status(places: Places, environ: Mapping[str, str], now: datetime) -> Status:
+def read_status(places: Places, now: datetime) -> Status:
     """Reads settings and certificates as the last start left them.
 
     Raises:
         WorkhorseError: There are no certificates yet, or none that can be read.
     """
-    settings = from_environ(environ)
+    known = read_known_settings(places)
+    settings = known.settings
     process = Owner(os.getuid(), os.getgid())
     identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
     warning = reason_not_writable(places.repositories, identity.user, settings.repositories)
@@ -52,7 +54,8 @@ def read_status(places: Places, environ: Mapping[str, str], now: datetime) -> St
     served = read_report(places.certificate_report) or tuple(describe(settings.server_names, sources))
     warnings = tuple(filter(None, (warning, *endings(authority, sources, now))))
     logins = tuple(login.line for login in read_logins(places.logins)[-LOGINS_SHOWN:])
-    return Status(settings, authority, served, None, warnings, tuple(plans(places, settings, sources)), logins)
+    next_steps = tuple(plans(places, settings, sources))
+    return Status(settings, known.has_password, authority, served, None, warnings, next_steps, logins)
 
 
 def find_current(places: Places, settings: Settings, now: datetime) -> tuple[Source, ...]:
