@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,14 +55,17 @@ def _lines(status: Status) -> Iterator[str]:
 
 
 def _addresses(names: tuple[ServerName, ...], port: int, bind_address: str) -> Iterator[str]:
-    is_local = bind_address in ("127.0.0.1", "::1", "[::1]")
-    if is_local:
-        yield f"  Listens to this machine alone. From yours: ssh -L {port}:localhost:{port} USER@THIS-MACHINE, then"
-    for number, name in enumerate(() if is_local else names):
-        yield f"  {'Open' if number == 0 else '':12}  https://{name.in_url}:{port}"
-    label = "Open" if is_local or not names else ""
-    yield f"  {label:12}  https://localhost:{port}" + ("" if is_local else "   (on this machine itself)")
-    if not names and not is_local:
+    address = ipaddress.ip_address(bind_address.strip("[]"))
+    if address.is_loopback:
+        end = f"{ServerName(str(address)).in_url}:{port}"
+        yield f"  Listens to this machine alone. From yours: ssh -L {port}:{end} USER@THIS-MACHINE, then"
+        yield f"  Open          https://localhost:{port}"
+        return
+    for number, name in enumerate(names):
+        yield f"  {'' if number else 'Open':12}  https://{name.in_url}:{port}"
+    if address.is_unspecified:
+        yield f"  {'' if names else 'Open':12}  https://localhost:{port}   (on this machine itself)"
+    if not names:
         yield f"                https://THIS-MACHINES-NAME:{port} from elsewhere; put that name into .env, so that"
         yield "                the certificate holds it: SERVER_NAMES=lab.example.org,192.168.1.20"
 

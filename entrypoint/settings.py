@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -83,7 +84,7 @@ def from_environ(environ: Mapping[str, str], read_text: Callable[[Path], str] = 
     settings = Settings(
         jupyter_password=_password(reader, read_text),
         jupyter_password_file=reader.text("JUPYTER_PASSWORD_FILE"),
-        server_names=_server_names(reader),
+        server_names=tuple(dict.fromkeys((*_server_names(reader), *_bound_name(reader)))),
         bind_address=_bind_address(reader),
         port=_port(reader),
         session_days=_session_days(reader),
@@ -152,7 +153,7 @@ def _judge_password(name: str, password: str, reader: _Reader) -> None:
         )
 
 
-def _server_names(reader: _Reader) -> tuple[ServerName, ...]:
+def _server_names(reader: _Reader) -> list[ServerName]:
     names: list[ServerName] = []
     for text in filter(None, (part.strip() for part in reader.text("SERVER_NAMES").split(","))):
         if reason := reason_against(text):
@@ -163,7 +164,7 @@ def _server_names(reader: _Reader) -> tuple[ServerName, ...]:
             )
         else:
             names.append(ServerName.parse(text))
-    return tuple(dict.fromkeys(names))
+    return names
 
 
 def is_number(text: str) -> bool:
@@ -181,6 +182,14 @@ def _bind_address(reader: _Reader) -> str:
             "Listen everywhere with BIND_ADDRESS=0.0.0.0, or on this machine alone with BIND_ADDRESS=127.0.0.1",
         )
     return text
+
+
+def _bound_name(reader: _Reader) -> Iterator[ServerName]:
+    """Where the server listens on one address, that is a name of it too: the only one that is sure to lead there."""
+    text = reader.text("BIND_ADDRESS")
+    with contextlib.suppress(ValueError):
+        if not (ipaddress.ip_address(text.strip("[]")).is_loopback or reason_against(text)):
+            yield ServerName.parse(text)
 
 
 def _port(reader: _Reader) -> int:

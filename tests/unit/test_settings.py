@@ -52,6 +52,23 @@ def test_names_are_kept_in_their_canonical_form_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "names"),
+    [
+        ("192.168.1.20", ["lab.example.org", "192.168.1.20"]),
+        ("[FD00::1]", ["lab.example.org", "fd00::1"]),
+        ("fe80::1%eth0", ["lab.example.org"]),  # no certificate can hold it
+        ("0.0.0.0", ["lab.example.org"]),  # noqa: S104  # as in .env
+        ("::", ["lab.example.org"]),
+        ("127.0.0.1", ["lab.example.org"]),
+        ("[::1]", ["lab.example.org"]),
+    ],
+)
+def test_the_one_address_that_is_listened_on_is_a_name(address: str, names: list[str]) -> None:
+    settings = from_environ({"SERVER_NAMES": "lab.example.org", "BIND_ADDRESS": address})
+    assert [name.text for name in settings.server_names] == names
+
+
+@pytest.mark.parametrize(
     ("name", "in_browsers"),
     [
         ("straße.example", "xn--strae-oqa.example"),
