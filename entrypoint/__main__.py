@@ -68,9 +68,7 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
         sources = find_current(places, settings, now)
         served, next_steps = describe(settings.server_names, sources), plans(places, settings, sources)
         seen = tuple(str(warning) for warning in (*warnings, *endings(authority, sources, now)) if warning)
-        status = Status(
-            settings, has_password, authority, tuple(served), password.generated, seen, tuple(next_steps)
-        )
+        status = Status(settings, has_password, authority, tuple(served), password.generated, seen, tuple(next_steps))
         print(message(status), end="", flush=True)
     # Only now and only so, or a start that is killed before its message, or that runs a command instead of showing
     # one, would keep a password that nobody has read.
