@@ -73,7 +73,7 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     # Only now and only so, or a start that is killed before its message, or that runs a command instead of showing
     # one, would keep a password that nobody has read.
     if not (arguments and password.generated):
-        write_password_hash(places.password_hash, password, identity.owner)
+        write_password_hash(places, password, identity.owner)
 
     become(identity, arguments or [PYTHON, "-I", "-m", "entrypoint.server", str(places.config)], environment)
 

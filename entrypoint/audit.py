@@ -18,12 +18,19 @@ from entrypoint.places import Places
 from entrypoint.private_files import Owner
 from entrypoint.serving import PRIVATE
 from entrypoint.settings import EVERYWHERE, Settings
+from entrypoint.state import is_password_in_log
 from entrypoint.status import read_report
 
 PASSWORD_LENGTH_GOOD = 14
 IMAGE_AGE = timedelta(days=90)
-# Written by the build itself, so its time is that of the build.
-BUILT = Path("/etc/passwd.image")
+# What the build itself writes, layer by layer, while programs keep the time of their own making. A layer from the
+# build's cache is as old as when it was made.
+BUILT = (
+    "etc/passwd.image",
+    "var/lib/dpkg/status",
+    "opt/server/conda-meta/history",
+    "opt/conda/envs/default/conda-meta/history",
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,11 @@ def audit(places: Places, _: argparse.Namespace) -> int:
     known = read_known_settings(places)
     settings = known.settings
     password = given_password(os.environ) if known.has_password else settings
-    findings = [*judge_door(settings, places), *judge_walls(settings, places)]
+    findings = [*judge_door(settings, places), *judge_walls(settings, places, datetime.now(UTC))]
     if password:
         process = Owner(os.getuid(), os.getgid())
         identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
-        findings = [*judge_password(password), *judge_password_file(password, identity), *findings]
+        findings = [*judge_password(password, places), *judge_password_file(password, identity), *findings]
     for finding in findings:
         print(f"- {finding.weakness}\n  {finding.remedy}\n")
     print(f"{len(findings)} found." if findings else "Nothing weak found.")
@@ -53,13 +60,14 @@ def audit(places: Places, _: argparse.Namespace) -> int:
     return 1 if findings else 0
 
 
-def judge_password(settings: Settings) -> Iterator[Finding]:
+def judge_password(settings: Settings, places: Places) -> Iterator[Finding]:
     password = settings.jupyter_password
     if password is None:
-        yield Finding(
-            "The password is the one that was made up at the first start, and the log may still hold it.",
-            "If others can read the log, make up a new one: docker compose exec workhorse workhorse reset-password",
-        )
+        if is_password_in_log(places):
+            yield Finding(
+                "The password is the one that was made up at the first start, and the log may still hold it.",
+                "Make up one that the log won't hold: docker compose exec workhorse workhorse reset-password",
+            )
         return
     if len(password) < PASSWORD_LENGTH_GOOD:
         yield Finding(
@@ -103,21 +111,27 @@ def judge_door(settings: Settings, places: Places) -> Iterator[Finding]:
         )
 
 
-def judge_walls(settings: Settings, places: Places) -> Iterator[Finding]:
+def judge_walls(settings: Settings, places: Places, now: datetime) -> Iterator[Finding]:
     mode = places.repositories.stat().st_mode
     if mode & stat.S_IWOTH:
         yield Finding(
             "Everybody on the host may write into the notebooks' folder, and so run code in your kernels.",
             f"On the host: chmod o-w {settings.repositories}",
         )
-    age = datetime.now(UTC) - datetime.fromtimestamp(BUILT.stat().st_mtime, UTC)
+    age = image_age(places.root, now)
     if age > IMAGE_AGE:
         yield Finding(
             f"The image is {age.days} days old, and so are its programs' mended holes.",
             "Build it anew: git pull && docker compose build --pull --no-cache && docker compose up -d",
         )
-    if limit_bytes() is None:
+    if limit_bytes(places.root / "sys/fs/cgroup") is None:
         yield Finding(
             "A notebook may take all of this machine's memory, and other programs with it.",
             "Leave some of it to the rest: MEMORY_LIMIT=64g",
         )
+
+
+def image_age(root: Path, now: datetime) -> timedelta:
+    """Since the oldest part of the image was built."""
+    built = min((root / name).stat().st_mtime for name in BUILT if (root / name).exists())
+    return now - datetime.fromtimestamp(built, UTC)

@@ -104,6 +104,11 @@ class Places:
         return self.state / "password-hash"
 
     @property
+    def password_in_log(self) -> Path:
+        """Of which hash the password was made up by a start, whose message the log may still hold."""
+        return self.state / "password-in-log"
+
+    @property
     def cookie_secret(self) -> Path:
         return self.state / "cookie-secret"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -58,9 +59,24 @@ def keep_password(path: Path, password: str | None, say: Say) -> PasswordHash:
     return settle_password(password, _read_sound(path, is_hash, say))
 
 
-def write_password_hash(path: Path, hashed: PasswordHash, owner: Owner | None) -> None:
+def write_password_hash(places: Places, hashed: PasswordHash, owner: Owner | None) -> None:
+    if hashed.generated:
+        write_private(places.password_in_log, _digest(hashed.text), owner)
     if hashed.is_new:
-        write_private(path, hashed.text.encode(), owner)
+        write_private(places.password_hash, hashed.text.encode(), owner)
+
+
+def is_password_in_log(places: Places) -> bool:
+    """Whether the password is still the one that a start made up and showed."""
+    try:
+        return places.password_in_log.read_bytes() == _digest(places.password_hash.read_text())
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _digest(hashed: str) -> bytes:
+    """So that no second file holds the hash itself."""
+    return hashlib.sha256(hashed.encode()).hexdigest().encode()
 
 
 def replace_password_hash(places: Places, hashed: str) -> None:

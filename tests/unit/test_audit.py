@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from entrypoint.audit import judge_door, judge_password
+from entrypoint.audit import BUILT, judge_door, judge_password, judge_walls
+from entrypoint.password import hash_password, settle_password
 from entrypoint.places import Places
 from entrypoint.settings import from_environ
+from entrypoint.state import replace_password_hash, write_password_hash
 
 GOOD = "four words of my choice"
+NOW = datetime(2026, 6, 30, tzinfo=UTC)
 
 
 def weaknesses(**environ: str) -> str:
-    return " ".join(finding.weakness for finding in judge_password(from_environ(environ)))
+    return " ".join(finding.weakness for finding in judge_password(from_environ(environ), Places(Path("/nowhere"))))
 
 
 def test_a_short_password_is_weak_and_never_shown() -> None:
-    findings = list(judge_password(from_environ({"JUPYTER_PASSWORD": "sesame-9"})))
+    findings = list(judge_password(from_environ({"JUPYTER_PASSWORD": "sesame-9"}), Places(Path("/nowhere"))))
     assert "8 characters" in findings[0].weakness
     assert not any("sesame" in finding.weakness + finding.remedy for finding in findings)
 
@@ -28,8 +33,13 @@ def test_a_password_of_few_characters_is_weak() -> None:
     assert "repeats" not in weaknesses(JUPYTER_PASSWORD=GOOD)
 
 
-def test_a_generated_password_may_still_stand_in_the_log() -> None:
-    assert "log" in weaknesses()
+def test_a_generated_password_may_still_stand_in_the_log_until_it_is_replaced(tmp_path: Path) -> None:
+    places, settings = Places(tmp_path), from_environ({})
+    places.state.mkdir(parents=True)
+    write_password_hash(places, settle_password(None, None), None)
+    assert ["log" in finding.weakness for finding in judge_password(settings, places)] == [True]
+    replace_password_hash(places, hash_password(GOOD))
+    assert list(judge_password(settings, places)) == []
 
 
 def test_a_password_in_a_file_is_not_weak(tmp_path: Path) -> None:
@@ -50,3 +60,55 @@ def test_an_open_door_without_a_second_factor_is_weak(tmp_path: Path, address: s
 def test_a_second_factor_that_nobody_enrolled_locks_everybody_out(tmp_path: Path) -> None:
     settings = from_environ({"JUPYTER_PASSWORD": GOOD, "TOTP": "on", "BIND_ADDRESS": "127.0.0.1"})
     assert ["TOTP is on" in finding.weakness for finding in judge_door(settings, Places(tmp_path))] == [True]
+
+
+@pytest.fixture
+def walls(tmp_path: Path) -> Places:
+    """An image of yesterday with a limit of memory, and a folder that is its owner's."""
+    places = Places(tmp_path)
+    places.repositories.mkdir(mode=0o755)
+    for name in BUILT:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        age(tmp_path / name, 1)
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/memory.max").write_text("2147483648\n")
+    return places
+
+
+def age(file: Path, days: float) -> None:
+    time = NOW.timestamp() - days * 86400
+    os.utime(file, (time, time))
+
+
+def found(places: Places) -> list[tuple[str, str]]:
+    settings = from_environ({"REPOSITORIES": "/data/notebooks"})
+    return [(finding.weakness, finding.remedy) for finding in judge_walls(settings, places, NOW)]
+
+
+def test_sound_walls_have_no_weakness(walls: Places) -> None:
+    assert found(walls) == []
+
+
+def test_a_folder_that_everybody_may_write_to_is_weak(walls: Places) -> None:
+    walls.repositories.chmod(0o777)
+    ((weakness, remedy),) = found(walls)
+    assert "Everybody on the host may write" in weakness
+    assert remedy == "On the host: chmod o-w /data/notebooks"
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_an_image_is_as_old_as_its_oldest_layer(walls: Places, name: str) -> None:
+    age(walls.root / name, 90)
+    assert found(walls) == []
+    age(walls.root / name, 91)
+    ((weakness, remedy),) = found(walls)
+    assert weakness.startswith("The image is 91 days old")
+    assert "--no-cache" in remedy
+
+
+def test_memory_without_a_limit_is_weak(walls: Places) -> None:
+    (walls.root / "sys/fs/cgroup/memory.max").write_text("max\n")
+    ((weakness, remedy),) = found(walls)
+    assert "all of this machine's memory" in weakness
+    assert "MEMORY_LIMIT=" in remedy

@@ -32,7 +32,7 @@ def places(tmp_path: Path) -> Places:
 def keep(places: Places, password: str | None) -> tuple[str, str | None, list[str]]:
     said: list[str] = []
     hashed = keep_password(places.password_hash, password, said.append)
-    write_password_hash(places.password_hash, hashed, None)
+    write_password_hash(places, hashed, None)
     return hashed.text, hashed.generated, said
 
 
