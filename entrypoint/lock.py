@@ -10,6 +10,9 @@ from pathlib import Path
 
 from entrypoint.errors import WorkhorseError
 
+# Stands in the state for as long as a restore moves files, so that one that is killed leaves it.
+HALF_RESTORED = ".half-restored"
+
 
 def share(state: Path) -> int:
     """Says that the volumes are in use, until this process and whatever it becomes have ended.
@@ -18,15 +21,22 @@ def share(state: Path) -> int:
         The descriptor that holds the lock.
 
     Raises:
-        WorkhorseError: A restore is at work.
+        WorkhorseError: A restore is at work, or was killed half way.
     """
-    return _lock(
+    descriptor = _lock(
         state,
         fcntl.LOCK_SH,
         WorkhorseError.of(
             "A backup is being restored into these volumes.", "Wait until it is done, then: docker compose up -d"
         ),
     )
+    if (state / HALF_RESTORED).exists():
+        os.close(descriptor)
+        raise WorkhorseError.of(
+            "A restore was killed half way: the volumes hold some of the backup and some of what was there before.",
+            "Restore again: docker compose run --rm -T workhorse workhorse restore < workhorse-backup.tar.gz",
+        )
+    return descriptor
 
 
 @contextmanager

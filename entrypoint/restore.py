@@ -1,4 +1,4 @@
-"""Puts what a backup holds into the volumes of a stopped server, all of it or nothing."""
+"""Puts what a backup holds into the volumes of a stopped server: all of it or nothing, or a start that says why not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,7 @@ from entrypoint.contents import ASIDE, RESTORING
 from entrypoint.errors import WorkhorseError
 from entrypoint.home import venv_of
 from entrypoint.places import Places
+from entrypoint.private_files import write_private
 from entrypoint.unpack import unpack
 
 Say = Callable[[str], None]
@@ -47,7 +48,8 @@ def restore(places: Places, stdin: BinaryIO, replace: bool, say: Say) -> None:
         )
     become_owner(places.state)
     with lock.claimed(places.state):
-        _refuse_used_home(places.home, replace)
+        # What a killed restore left is nobody's work, and is moved aside like all else.
+        _refuse_used_home(places.home, replace or (places.state / lock.HALF_RESTORED).exists())
         try:
             with _unpacking_folders(places) as folders:
                 unpacked = unpack(stdin, folders)
@@ -79,7 +81,7 @@ def _refuse_used_home(home: Path, replace: bool) -> None:
 
 
 def _occupants(root: Path) -> list[Path]:
-    return [place for place in root.iterdir() if not place.name.startswith((ASIDE, RESTORING))]
+    return [place for place in root.iterdir() if not place.name.startswith((ASIDE, RESTORING, lock.HALF_RESTORED))]
 
 
 @contextmanager
@@ -115,7 +117,7 @@ def put_in_place(places: Places, folders: Mapping[str, Path]) -> list[Path]:
             asides.append(aside := _free_folder(root))
             moves += [(place, aside / place.name) for place in old]
         moves += [(place, root / place.name) for place in restored]
-    _move(asides, moves)
+    _move(places.state / lock.HALF_RESTORED, asides, moves)
     return asides
 
 
@@ -126,8 +128,9 @@ def _free_folder(root: Path) -> Path:
     return root / f"{ASIDE}{number}"
 
 
-def _move(new_folders: Iterable[Path], moves: Iterable[tuple[Path, Path]]) -> None:
-    done: list[tuple[Path, Path]] = []
+def _move(mark: Path, new_folders: Iterable[Path], moves: Iterable[tuple[Path, Path]]) -> None:
+    was_marked, done = mark.exists(), list[tuple[Path, Path]]()
+    write_private(mark, b"", None)
     try:
         for folder in new_folders:
             folder.mkdir(mode=0o700)
@@ -137,9 +140,16 @@ def _move(new_folders: Iterable[Path], moves: Iterable[tuple[Path, Path]]) -> No
             source.rename(target)
             done.append((source, target))
     except OSError:
-        for source, target in reversed(done):
-            target.rename(source)
-        for folder in new_folders:
-            if folder.is_dir():
-                folder.rmdir()
+        _take_back(new_folders, done)
+        if not was_marked:
+            mark.unlink()
         raise
+    mark.unlink()
+
+
+def _take_back(new_folders: Iterable[Path], done: Sequence[tuple[Path, Path]]) -> None:
+    for source, target in reversed(done):
+        target.rename(source)
+    for folder in new_folders:
+        if folder.is_dir():
+            folder.rmdir()

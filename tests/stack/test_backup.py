@@ -108,3 +108,19 @@ def test_a_backup_is_made_with_the_user_s_rights_alone(own_stack: MakeStack) -> 
     _, said = back_up(stack)
     assert "home/root-only: left out: Permission denied" in said
     assert stack.shell("find ~ -not -path '*/venv/*' -printf '%p %u %s\\n' | sort") == before
+
+
+def test_a_restore_that_was_killed_half_way_ends_the_start_until_it_is_repeated(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    trusted = stack.authority().read_text()
+    archive, _ = back_up(stack)
+    # As it lies when the kill comes after the first moves.
+    stack.shell("cd /var/lib/workhorse && mkdir before-restore-1 && mv tls before-restore-1 && touch .half-restored")
+    stack.compose("down")
+    refused = stack.compose("run", "--rm", "-T", "workhorse", check=False)
+    assert refused.returncode == 1
+    assert "A restore was killed half way" in refused.stderr
+    assert restore(stack, archive).returncode == 0
+    stack.up()
+    assert stack.authority().read_text() == trusted

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import signal
 import socket
 import sqlite3
 import stat
@@ -526,6 +527,71 @@ def test_a_move_that_fails_half_way_is_taken_back(
     with pytest.raises(WorkhorseError, match="everything is as it was"):
         restored(archive, fresh)
     assert tree(fresh.root) == before
+
+
+# Kills itself at one of its moves.
+RESTORE = """
+import os, signal, sys
+from pathlib import Path
+from entrypoint.places import Places
+from entrypoint.restore import restore
+rename, left = Path.rename, int(sys.argv[2])
+def rename_or_die(path, target):
+    global left
+    if left == 0: os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    return rename(path, target)
+Path.rename = rename_or_die
+restore(Places(Path(sys.argv[1])), sys.stdin.buffer, True, print)
+"""
+
+
+def killed_restore(archive: bytes, places: Places, moves: int) -> bool:
+    """Restores, and is killed after so many moves; false if that was enough."""
+    command = [sys.executable, "-c", RESTORE, str(places.root), str(moves)]
+    result = subprocess.run(command, input=archive, stderr=subprocess.PIPE, cwd=REPOSITORY, check=False)
+    assert result.returncode in (0, -signal.SIGKILL), result.stderr
+    return result.returncode != 0
+
+
+def used_places(folder: Path) -> Places:
+    places = new_places(folder)
+    write(places.password_hash, "argon2:another", 0o600)
+    write(places.home / "work.txt", "hours")
+    return places
+
+
+def test_a_killed_restore_is_told_at_the_next_start_and_mended_by_another(places: Places, tmp_path: Path) -> None:
+    archive, moves = backed_up(places)[0], 0
+    while killed_restore(archive, used := used_places(tmp_path / f"used-{moves}"), moves):
+        # At first the mark itself has not been written yet.
+        if moves == 0:
+            assert used.password_hash.read_text() == "argon2:another"
+        else:
+            with pytest.raises(WorkhorseError, match=r"killed half way.*\n.*workhorse restore <"):
+                lock.share(used.state)
+            restored(archive, used)
+        with lock.shared(used.state):
+            pass
+        moves += 1
+    # Two are moved aside, and two volumes' worth of files to their places.
+    assert moves >= 6
+    for number in range(1, moves + 1):
+        used = Places(tmp_path / f"used-{number}")
+        for volume, root in ((places.state, used.state), (places.home, used.home)):
+            after = tree(root)
+            assert {name: after[name] for name in tree(volume)} == tree(volume)
+        assert [file.read_text() for file in used.home.glob("before-restore-*/work.txt")] == ["hours"]
+
+
+def test_a_failed_restore_doesn_t_take_an_earlier_one_s_mark_away(places: Places, fresh: Places) -> None:
+    write(fresh.state / lock.HALF_RESTORED, "")
+    with pytest.raises(WorkhorseError, match="not a whole Workhorse backup"):
+        restored(b"", fresh)
+    with pytest.raises(WorkhorseError, match="killed half way"):
+        backed_up(fresh)
+    restored(backed_up(places)[0], fresh)
+    assert len(backed_up(fresh)[0]) > 0
 
 
 def test_a_terminal_is_told_the_command(places: Places) -> None:
