@@ -1,7 +1,7 @@
 # On the machine that serves: up, down, logs. For development: test, lint, bench, audit, base, lock.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down logs test test-unit lint bench audit base lock engine browser pebble
+.PHONY: help up down logs test test-unit lint bench audit base lock engine browser pebble faketime
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -27,7 +27,7 @@ engine:
 base: engine ## build the stand-in base image, for machines that reach no registry
 	base/build
 
-test: engine browser pebble $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
+test: engine browser pebble faketime $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
 	host/image
 	$(PYTHON) -m pytest tests
 
@@ -39,7 +39,7 @@ lint: $(VENV)/ready ## check types, style, Dockerfile and shell scripts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/hadolint Dockerfile base/Dockerfile bench/peer/Dockerfile bench/nginx/Dockerfile
-	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser host/pebble image/with-ca image/workhorse image/profile.sh .ci/run \
+	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser host/pebble host/faketime image/with-ca image/workhorse image/profile.sh .ci/run \
 	    base/build base/cpython base/conda.sh
 
 bench: engine $(VENV)/ready ## measure beside a plain JupyterLab, in one run
@@ -51,6 +51,9 @@ browser:
 
 pebble:
 	@host/pebble
+
+faketime:
+	@host/faketime
 
 COMPILE := $(VENV)/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
     --no-header --no-annotate --upgrade
