@@ -26,12 +26,19 @@ class WholeFiles(AsyncLargeFileManager):
     @contextmanager
     def atomic_writing(self, os_path: str, *args: Any, **options: Any) -> Iterator[IO[Any]]:
         path = Path(os.path.realpath(os_path))
+        refuse_read_only(path)
         if not self.use_atomic_writing or not may_replace(path):
             with super().atomic_writing(os_path, *args, **options) as file:
                 yield file
             return
         with self.perm_to_403(os_path), replacing(path, *args, **options) as file:
             yield file
+
+
+def refuse_read_only(path: Path) -> None:
+    """Names the reason, which Jupyter takes for a lack of permission where the file exists: chmod wouldn't help."""
+    if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path.name)
 
 
 def may_replace(path: Path) -> bool:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -147,7 +147,8 @@ def test_a_kill_in_mid_save_leaves_the_old_notebook_or_the_new_one(
     file.parent.chmod(0o777)
     client.api("PUT", f"contents/{path}", type="notebook", content=notebook("a"))
     assert letters(file) == {"a"}
-    with killer(stack, file.parent.name, megabytes_written * MEGABYTE), pytest.raises(requests.RequestException):
+    # The last of the file and its new name may come before the signal does: then the save is answered.
+    with killer(stack, file.parent.name, megabytes_written * MEGABYTE), suppress(requests.RequestException):
         client.api("PUT", f"contents/{path}", type="notebook", content=notebook("b"))
     assert letters(file) in ({"a"}, {"b"})
     poll(lambda: started_at(stack) != started or None, wanted="a restart of the container")

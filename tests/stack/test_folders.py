@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 
 import requests
+from pyotp import TOTP
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stack.test_faults import MEGABYTE, kept_state, wait_for
+from tests.stack.test_second_factor import STATE as SECOND_FACTOR
+from tests.stack.test_second_factor import Phone, fresh_code
 from tests.stacks import Stack, poll
 
 MakeStack = Callable[..., Stack]
+FILLER, LOGINS = "/var/lib/workhorse/filler", "/var/lib/workhorse/logins.json"
 
 
 def save(client: Client, path: str, content: str) -> requests.Response:
@@ -28,6 +33,12 @@ def small(stack: Stack, target: str, size: str) -> None:
         f"services: {{workhorse: {{volumes: [{{type: volume, source: small, target: {target}}}]}}}}\n"
         f"volumes: {{small: {{driver: local, driver_opts: {options}}}}}\n"
     )
+
+
+def fill_state(stack: Stack) -> None:
+    """Leaves no byte free in a small volume."""
+    stack.shell(f"head -c 2M /dev/zero >{FILLER}", check=False)
+    assert stack.shell(f"stat -f -c %a {FILLER}") == "0\n"
 
 
 def test_a_full_disk_is_told_and_the_old_file_is_whole(own_stack: MakeStack) -> None:
@@ -53,14 +64,52 @@ def test_a_certificate_that_finds_no_room_is_told_and_the_server_serves_on(own_s
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
-        stack.shell("cd /var/lib/workhorse; rm tls/server.pem; head -c 2M /dev/zero >filler", check=False)
+        fill_state(stack)
+        # Overwritten in its place: what is removed would leave room for the new one.
+        stack.shell("printf %0200d 0 | dd of=/var/lib/workhorse/tls/server.pem conv=notrunc")
         poll(lambda: "No space left on device" in stack.log() or None, wanted="the reason in the log")
         client.session.close()
         assert client.is_logged_in()
-        stack.shell("rm /var/lib/workhorse/filler")
+        stack.shell(f"rm {FILLER}")
         poll(lambda: stack.shell("ls /var/lib/workhorse/tls/server.pem", check=False) or None, wanted="a certificate")
         client.session.close()
         assert client.is_logged_in()
+
+
+def test_a_login_that_finds_no_room_in_the_list_is_let_in_and_told(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    small(stack, "/var/lib/workhorse", "1m")
+    stack.up()
+    authority = stack.authority()
+    with Client(stack.url, authority) as client:
+        client.login(PASSWORD)
+        listed = stack.shell(f"cat {LOGINS}")
+        fill_state(stack)
+        with Client(stack.url, authority) as another:
+            assert another.login(PASSWORD).status_code == 302
+            assert another.is_logged_in()
+        assert f"{LOGINS} can't be written: No space left on device." in stack.log()
+        assert stack.shell(f"cat {LOGINS}") == listed
+        stack.shell(f"rm {FILLER}")
+        assert client.login(PASSWORD).status_code == 302
+    assert len(json.loads(stack.shell(f"cat {LOGINS}"))) == 3
+
+
+def test_a_code_that_can_t_be_kept_as_spent_is_refused_and_told(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, TOTP="on")
+    small(stack, "/var/lib/workhorse", "1m")
+    stack.up()
+    stack.workhorse("totp")
+    kept = stack.shell(f"cat {SECOND_FACTOR}")
+    phone = Phone(TOTP(json.loads(kept)["secret"]), [])
+    with Client(stack.url, stack.authority()) as client:
+        fill_state(stack)
+        assert client.login(PASSWORD, fresh_code(phone)).status_code == 401
+        assert "A right code is refused, since it can't be kept as spent" in stack.log()
+        assert f"{SECOND_FACTOR} can't be written: No space left on device." in stack.log()
+        assert stack.shell(f"cat {SECOND_FACTOR}") == kept
+        stack.shell(f"rm {FILLER}")
+        assert client.login(PASSWORD, fresh_code(phone)).status_code == 302
 
 
 def remove_volume(stack: Stack, name: str) -> None:
@@ -122,16 +171,29 @@ def test_a_folder_that_turned_read_only_is_told_and_writable_again(stack: Stack,
     assert save(client, "refused.txt", "x").status_code == 201
 
 
-def unmount(stack: Stack, target: str) -> None:
-    """Takes a folder from a running container, as the engine's host could."""
-    inside = ["nsenter", "-t", str(stack.container.attrs["State"]["Pid"]), "-m", "-p", "umount", "-l", target]
+def test_a_folder_that_is_mounted_read_only_is_told_and_writable_again(stack: Stack, client: Client) -> None:
+    assert save(client, "mounted.txt", "old").status_code == 201
+    in_mounts(stack, "mount", "-o", "remount,bind,ro", "/repositories")
+    for path in ("mounted.txt", "new.txt"):
+        refused = save(client, path, "new")
+        assert refused.status_code >= 400
+        assert "Read-only file system" in refused.json()["message"]
+    assert client.api("GET", "contents/mounted.txt")["content"] == "old"
+    in_mounts(stack, "mount", "-o", "remount,bind,rw", "/repositories")
+    assert save(client, "mounted.txt", "new").status_code == 200
+    assert (stack.repositories / "mounted.txt").read_text() == "new"
+
+
+def in_mounts(stack: Stack, *command: str) -> None:
+    """Changes what a running container has mounted, as the engine's host could."""
+    inside = ["nsenter", "-t", str(stack.container.attrs["State"]["Pid"]), "-m", "-p", *command]
     options = ["--privileged", "--pid", "host", "--entrypoint", inside[0]]
     subprocess.run(["docker", "run", "--rm", *options, "workhorse", *inside[1:]], check=True, capture_output=True)
 
 
 def test_an_unmounted_folder_is_told_and_there_again_after_a_restart(stack: Stack, client: Client) -> None:
     assert save(client, "disk.txt", "x").status_code == 201
-    unmount(stack, "/repositories")
+    in_mounts(stack, "umount", "-l", "/repositories")
     assert client.is_logged_in()
     refused = save(client, "disk.txt", "y")
     assert refused.status_code >= 400
