@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,8 @@ NAME = "workhorse"
 ROOT = 0
 # What a clone of Workhorse puts into the folder itself.
 OWN_FILES = {"README.md"}
+# The number that stands for all users whom a user namespace has none for (user_namespaces(7)).
+OVERFLOW_UID = Path("/proc/sys/kernel/overflowuid")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ def is_user_namespace(uid_map: str) -> bool:
     return uid_map.split() != ["0", "0", "4294967295"]
 
 
+def is_somebody_else_s(status: os.stat_result, uid_map: str) -> bool:
+    """Whether a file belongs to a user whom a user namespace has no number for, and who can't be followed there."""
+    return is_user_namespace(uid_map) and status.st_uid == int(OVERFLOW_UID.read_text())
+
+
 def find_identity(process: Owner, folder: Path, uid_map: str) -> Identity:
     """Decides whom the server runs as.
 
@@ -56,7 +65,7 @@ def find_identity(process: Owner, folder: Path, uid_map: str) -> Identity:
     if process.uid != ROOT:
         return Identity(process, may_switch=False)
     status = folder.stat()
-    if status.st_uid != ROOT:
+    if status.st_uid != ROOT and not is_somebody_else_s(status, uid_map):
         return Identity(Owner(status.st_uid, status.st_gid), may_switch=True)
     if is_user_namespace(uid_map):
         return Identity(Owner(ROOT, ROOT), may_switch=True)
@@ -102,6 +111,16 @@ def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | No
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return f"The notebooks' folder {host_folder} is mounted read-only: nothing can be saved.\n  Mount it writable."
     status = folder.stat()
+    if status.st_uid == user.uid and status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        return (
+            f"Nothing can be saved: the mode of {host_folder} ({status.st_mode & 0o7777:04o}) keeps out its own owner."
+            f"\n  On the host: chmod u+rwx '{host_folder}'"
+        )
+    if user.uid == ROOT:  # of a user namespace, whose numbers mean nothing on the host
+        return (
+            f"Nothing can be saved: on the host, {host_folder} belongs to another user than the one who runs Docker.\n"
+            f"  On the host, as that one: sudo chown -R $(id -u):$(id -g) '{host_folder}' && docker compose restart"
+        )
     return (
         f"Nothing can be saved: on the host, {host_folder} belongs to user {status.st_uid}, group {status.st_gid} "
         f"(mode {status.st_mode & 0o7777:04o}), and the server runs as user {user.uid}.\n"
@@ -127,7 +146,19 @@ def has_access(path: Path, user: Owner, mode: int) -> bool:
                 os.setgroups([])
                 os.setgid(user.gid)
                 os.setuid(user.uid)
+            elif user.uid == ROOT:
+                drop_capabilities()
             status = 0 if os.access(path, mode) else 1
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def drop_capabilities() -> None:
+    """Leaves root of a user namespace the rights of its user alone, as `become` does."""
+    import ctypes  # slow, and most machines have no user namespace
+
+    # capset(2): version 3, this process, then the sets, all of them empty.
+    header, none = struct.pack("Ii", 0x20080522, 0), bytes(24)
+    if ctypes.CDLL(None).capset(header, none):
+        raise OSError("capset failed")

@@ -96,19 +96,66 @@ def test_a_container_started_as_another_user_works(own_stack: MakeStack, user: s
         assert "Successfully installed" in client.run("%pip install --disable-pip-version-check cowsay")
 
 
+def in_user_namespace(stack: Stack, script: str) -> str:
+    """What a script prints as root of a user namespace, as in rootless Docker: root inside is somebody else outside."""
+    command = ["docker", "run", "--rm", "--security-opt", "seccomp=unconfined", "--cap-add", "SYS_ADMIN"]
+    volume, inside = f"{stack.repositories}:/repositories", f"exec unshare --user --map-root-user {script}"
+    result = subprocess.run(
+        [*command, "-v", volume, "--entrypoint", "bash", "workhorse", "-c", inside],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+START = "/opt/server/bin/python -I -m entrypoint"
+# The status is asked for by root of the namespace, who has more rights than the server.
+STATUS = f"bash -c '{START} true && workhorse status'"
+
+
 def test_root_of_a_user_namespace_is_the_person(own_stack: MakeStack) -> None:
-    """As in rootless Docker: root inside is somebody else outside, and the folder is root's inside."""
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     os.chown(stack.repositories, 0, 0)
     (stack.repositories / "mine.ipynb").touch()
-    script = "exec unshare --user --map-root-user /opt/server/bin/python -I -m entrypoint id -u"
-    command = ["docker", "run", "--rm", "--security-opt", "seccomp=unconfined", "--cap-add", "SYS_ADMIN"]
-    volume = f"{stack.repositories}:/repositories"
-    result = subprocess.run(
-        [*command, "-v", volume, "--entrypoint", "bash", "workhorse", "-c", script],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.stdout.splitlines()[-1] == "0", result.stderr
+    assert in_user_namespace(stack, f"{START} id -u").splitlines()[-1] == "0"
+    in_user_namespace(stack, f"{START} touch /repositories/made.txt")
+    assert owner(stack.repositories / "made.txt") == (0, 0)
+    assert "Nothing can be saved" not in in_user_namespace(stack, STATUS)
+
+
+def test_a_mode_that_keeps_out_the_person_is_told_in_a_user_namespace(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    os.chown(stack.repositories, 0, 0)
+    stack.repositories.chmod(0o555)
+    told = in_user_namespace(stack, STATUS)
+    assert "Nothing can be saved: the mode of ./repositories (0555) keeps out its own owner." in told
+    assert "chmod u+rwx './repositories'" in told
+    refused = in_user_namespace(stack, f"{START} bash -c 'touch /repositories/x 2>&1 || true'")
+    assert "Permission denied" in refused
+
+
+def test_a_folder_of_another_is_told_in_a_user_namespace_and_the_server_is_still_the_person(
+    own_stack: MakeStack,
+) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    os.chown(stack.repositories, 1000, 1000)
+    assert in_user_namespace(stack, f"{START} id -u").splitlines()[-1] == "0"
+    told = in_user_namespace(stack, STATUS)
+    assert "belongs to another user than the one who runs Docker" in told
+    assert "sudo chown -R $(id -u):$(id -g) './repositories'" in told
+    assert owner(stack.repositories) == (1000, 1000)
+
+
+def test_a_folder_that_keeps_out_its_owner_is_told_with_the_command_that_mends_it(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.repositories.chmod(0o555)
+    stack.up()
+    assert "(0555) keeps out its own owner" in stack.log()
+    told = next(line for line in stack.log().splitlines() if "u+rwx" in line)
+    command = told.partition("On the host: ")[2]
+    subprocess.run(["sh", "-c", command], cwd=stack.folder, check=True)
+    assert "Nothing can be saved" not in stack.workhorse("status")
+    assert owner(write_a_file(stack)) == (1000, 1000)
 
 
 def test_a_read_only_folder_is_told(own_stack: MakeStack) -> None:

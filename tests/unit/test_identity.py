@@ -10,6 +10,7 @@ import pytest
 
 from entrypoint.identity import (
     FALLBACK,
+    OVERFLOW_UID,
     Identity,
     account_lines,
     find_identity,
@@ -42,6 +43,14 @@ def test_root_in_a_user_namespace_is_the_person(tmp_path: Path) -> None:
     assert is_user_namespace(ROOTLESS)
     assert not is_user_namespace(NO_NAMESPACE)
     assert find_identity(ROOT, tmp_path, ROOTLESS) == Identity(ROOT, may_switch=True)
+
+
+@needs_root
+def test_a_user_without_a_number_in_the_namespace_is_not_followed(tmp_path: Path) -> None:
+    nobody = int(OVERFLOW_UID.read_text())
+    os.chown(tmp_path, nobody, nobody)
+    assert find_identity(ROOT, tmp_path, ROOTLESS) == Identity(ROOT, may_switch=True)
+    assert find_identity(ROOT, tmp_path, NO_NAMESPACE) == Identity(Owner(nobody, nobody), may_switch=True)
 
 
 @needs_root
@@ -87,3 +96,19 @@ def test_access_is_asked_for_as_the_user_and_not_as_root() -> None:
             os.chown(file, owner, owner)
             file.chmod(mode)
             assert has_access(file, Owner(1000, 1000), os.R_OK) is is_readable, oct(mode)
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o555, 0o055, 0o600, 0o077])
+def test_a_mode_that_keeps_out_the_owner_is_named_with_the_command_that_mends_it(mode: int) -> None:
+    with TemporaryDirectory() as name:
+        folder, user = Path(name), Owner(1000, 1000)
+        os.chown(folder, user.uid, user.gid)
+        folder.chmod(mode)
+        reason = reason_not_writable(folder, user, "./repositories")
+        assert reason is not None
+        first, remedy = reason.splitlines()
+        assert f"({mode:04o}) keeps out its own owner" in first
+        assert remedy == "  On the host: chmod u+rwx './repositories'"
+        folder.chmod(mode | 0o700)
+        assert reason_not_writable(folder, user, "./repositories") is None
