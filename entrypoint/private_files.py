@@ -76,7 +76,8 @@ def read_private(path: Path) -> bytes | None:
 
 def set_aside(path: Path) -> Path | None:
     """Moves whatever stands at a path out of the way, since nothing is deleted that nobody asked to delete."""
-    if not path.exists() and not path.is_symlink():
+    # Where nobody may look, there is nothing to set aside either: what comes next fails with its reason.
+    if not os.path.lexists(path):
         return None
     aside = _name_aside(path)
     try:
@@ -108,15 +109,24 @@ def replace_private(path: Path, content: bytes, owner: Owner | None) -> Path | N
 
 
 def make_private_folder(path: Path, owner: Owner | None) -> None:
-    """Makes a folder that its owner alone may enter; anything else at its place is set aside."""
+    """Makes a folder that its owner alone may enter, or closes it; anything else at its place is set aside.
+
+    Raises:
+        WorkhorseError: It is another's, so that nothing can be kept there.
+    """
     if path.is_symlink() or not path.is_dir():
         set_aside(path)
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         if owner:
             os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
+        status = path.stat()
+        if stat.S_IMODE(status.st_mode) != 0o700 and (owner or status.st_uid == os.geteuid()):
+            path.chmod(0o700)
     except OSError as error:
         raise unwritable(path, error) from error
+    if not os.access(path, os.X_OK):
+        raise unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def hand_over(folder: Path, owner: Owner) -> None:

@@ -49,7 +49,8 @@ def keep_layout(path: Path, owner: Owner | None) -> None:
             "Go back to the newer one: git pull && docker compose up -d --build",
         )
     if found < LAYOUT:
-        if path.is_dir():
+        # Unlike Path.is_dir, this is no error where nobody may look: the writing fails then, with its reason.
+        if os.path.isdir(path):
             set_aside(path)
         write_private(path, str(LAYOUT).encode(), owner)
 
