@@ -73,7 +73,9 @@ def prepare_venv(home: Path, identity: Identity, environ: Mapping[str, str]) -> 
 _MAKE_VENV = """
 import pathlib, sys, venv
 folder, pip = pathlib.Path(sys.argv[1]), sys.argv[2]
-venv.EnvBuilder(system_site_packages=True, symlinks=True, upgrade=folder.exists()).create(folder)
+# An upgrade leaves out the scripts, so it needs a folder that was made to its end: pip3 is written last.
+is_whole = all((folder / "bin" / name).exists() for name in ("activate", "pip3"))
+venv.EnvBuilder(system_site_packages=True, symlinks=True, upgrade=is_whole).create(folder)
 for name in ("pip", "pip3"):
     script = folder / "bin" / name
     script.unlink(missing_ok=True)
@@ -83,9 +85,18 @@ for name in ("pip", "pip3"):
 
 
 def _serves(venv: Path, python: Path) -> bool:
-    """Whether the virtual environment was made for the Python that the image holds now."""
+    """Whether the virtual environment was made for the Python that the image holds now, and made to its end."""
     try:
         made_for = (venv / "pyvenv.cfg").read_text()
     except OSError:
         return False
-    return f"executable = {python.resolve()}\n" in made_for and (venv / "bin" / "pip").exists()
+    # The module venv writes the file twice, and the first time without the default kernel's packages.
+    lines = (f"executable = {python.resolve()}\n", "include-system-site-packages = true\n")
+    has_scripts = (venv / "bin" / "activate").exists() and all(
+        _is_program(venv / "bin" / pip) for pip in ("pip", "pip3")
+    )
+    return has_scripts and all(line in made_for for line in lines)
+
+
+def _is_program(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
