@@ -1,0 +1,108 @@
+"""A clone as a person has it: built, started and changed by the commands that the README names."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from entrypoint.settings import variable_names
+from tests.clients import Client
+from tests.stack.test_upgrade import STAND_IN_BASE, has_image
+from tests.stacks import REPOSITORY, Stack
+
+MakeStack = Callable[..., Stack]
+IMAGE = "workhorse-test-clone"
+SOURCES = ("base", "entrypoint", "host", "image", "Dockerfile", ".dockerignore", "docker-compose.yml", "env.example",
+           "environment.yml", "requirements.lock")  # fmt: skip
+SMALL_ENVIRONMENT = "name: default\nchannels: [conda-forge]\ndependencies: [python=3.13, pip, tqdm]\n"
+
+
+@pytest.fixture
+def clone(own_stack: MakeStack) -> Iterator[Stack]:
+    """A copy of the repository, whose image has a name of its own."""
+    stack = own_stack()
+    for source in (REPOSITORY / name for name in SOURCES):
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, stack.folder / source.name, ignore=ignored, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, stack.folder)
+    override = f"services: {{workhorse: {{image: {IMAGE}}}}}\n"
+    (stack.folder / "docker-compose.override.yml").write_text(override)
+    yield stack
+    # An image that a container still uses would stay behind without its name.
+    stack.compose("down", "-v", "-t", "1", check=False)
+    subprocess.run(["docker", "rmi", "-f", IMAGE], check=False, capture_output=True)
+
+
+def base() -> dict[str, str]:
+    """The base that the image under test stands on, so that its layers are there already."""
+    return {"BASE_IMAGE": STAND_IN_BASE} if has_image(STAND_IN_BASE) else {}
+
+
+def make_up(clone: Stack) -> str:
+    """What `make up` prints once an engine is there."""
+    environ = {name: value for name, value in os.environ.items() if name not in variable_names()}
+    environ |= {"COMPOSE_PROJECT_NAME": clone.project, "BIND_ADDRESS": "127.0.0.1", "PORT": str(clone.port)}
+    command = [clone.folder / "host" / "up"]
+    return subprocess.run(command, env=environ | base(), capture_output=True, text=True, check=True).stdout
+
+
+def test_make_up_without_an_env_file_waits_until_it_serves_and_says_where(clone: Stack) -> None:
+    (clone.folder / ".env").unlink()
+    first = make_up(clone)
+    assert clone.container.attrs["State"]["Health"]["Status"] == "healthy"
+    assert f"{clone.url}\n" in first
+    with Client(clone.url, clone.authority()) as client:
+        assert client.login(clone.generated_password()).status_code == 302
+    started = clone.container.attrs["State"]["StartedAt"]
+    assert clone.generated_password() in first
+    second = make_up(clone)
+    assert second.endswith(clone.workhorse("status"))
+    assert clone.generated_password() not in second
+    assert clone.container.attrs["State"]["StartedAt"] == started
+
+
+def test_a_base_that_the_env_file_alone_names_is_built_on(clone: Stack) -> None:
+    if not has_image(STAND_IN_BASE):
+        pytest.skip("the stand-in base is not here: make base")
+    clone.set(BASE_IMAGE=STAND_IN_BASE)
+    clone.compose("build")
+    expected = layers(STAND_IN_BASE)
+    assert layers(IMAGE)[: len(expected)] == expected
+
+
+def layers(image: str) -> list[str]:
+    command = ["docker", "image", "inspect", "--format", "{{json .RootFS.Layers}}", image]
+    found: list[str] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return found
+
+
+def test_an_edited_environment_changes_the_stack(clone: Stack) -> None:
+    clone.set(**base())
+    (clone.folder / "environment.yml").write_text(SMALL_ENVIRONMENT)
+    clone.compose("up", "-d", "--build", "--wait")
+    assert clone.shell("python -c 'import tqdm; print(tqdm.__file__)'").startswith("/opt/conda/envs/default/")
+    assert clone.shell("python -c 'import numpy' || echo gone") == "gone\n"
+
+
+def test_without_an_env_file_it_listens_everywhere_on_8888(own_stack: MakeStack) -> None:
+    stack = own_stack()
+    (stack.folder / ".env").unlink()
+    config = json.loads(stack.compose("config", "--format", "json").stdout)
+    port = config["services"]["workhorse"]["ports"][0]
+    assert (port["host_ip"], port["published"], port["target"]) == ("0.0.0.0", "8888", 8888)  # noqa: S104
+
+
+def test_env_example_as_copied_starts(own_stack: MakeStack) -> None:
+    stack = own_stack()
+    shutil.copy(REPOSITORY / "env.example", stack.folder / ".env")
+    stack.set(BIND_ADDRESS="127.0.0.1", PORT=str(stack.port))
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(stack.generated_password()).status_code == 302
