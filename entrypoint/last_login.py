@@ -25,7 +25,7 @@ def notice(text: str) -> dict[str, Any]:
     now = time.time() * 1000
     return {
         "message": text,
-        "type": "warning" if "Wrong passwords" in text else "info",
+        "type": "warning" if " since: " in text else "info",
         "createdAt": now,
         "modifiedAt": now,
         "link": [],

@@ -6,13 +6,16 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from entrypoint.private_files import Owner, write_private
 
 KEPT = 100
+SHOWN_OF_EACH_KIND = 4
 # In the order in which one hides behind another's name: Edge says Chrome too, and Chrome says Safari.
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+KINDS = ("wrong", "right password, wrong code", "logged in")
 SYSTEMS = ("iPhone", "iPad", "Android", "Windows", "Mac", "CrOS", "Linux")
 
 
@@ -23,6 +26,7 @@ class Login:
     Args:
         time: Of the latest, in ISO 8601 with its zone.
         address: Full, of whoever came.
+        knew_password: Whether only the code was wrong.
     """
 
     time: str
@@ -30,6 +34,7 @@ class Login:
     browser: str
     success: bool
     count: int = 1
+    knew_password: bool = False
 
     @property
     def minute(self) -> str:
@@ -37,8 +42,13 @@ class Login:
 
     @property
     def line(self) -> str:
-        what = "logged in" if self.success else f"wrong{'' if self.count == 1 else f', {self.count} times'}"
-        return f"{self.minute}  {what}, from {self.address} ({self.browser})"
+        times = "" if self.count == 1 else f", {self.count} times"
+        return f"{self.minute}  {KINDS[self.kind]}{times}, from {self.address} ({self.browser})"
+
+    @property
+    def kind(self) -> int:
+        """Its place in `KINDS`; the higher, the more it matters that it is kept."""
+        return 2 if self.success else int(self.knew_password)
 
 
 def browser_name(user_agent: str) -> str:
@@ -54,13 +64,20 @@ def browser_name(user_agent: str) -> str:
 def added(logins: Sequence[Login], new: Login) -> list[Login]:
     """The list with one more at its end, bounded: wrong guesses of one address in a row are counted, not listed."""
     last = logins[-1] if logins else None
-    if last and not new.success and not last.success and last.address == new.address:
+    if last and not new.success and last.kind == new.kind and last.address == new.address:
         return [*logins[:-1], replace(new, count=last.count + 1)]
     kept = [*logins, new]
     while len(kept) > KEPT:
-        # A flood of guesses from many addresses can't push the logins out.
-        kept.remove(next((each for each in kept if not each.success), kept[0]))
+        # The oldest of the least kind: a flood of guesses from many addresses can't push the logins out.
+        kept.remove(min(kept, key=lambda each: each.kind))
     return kept
+
+
+def latest_of_each_kind(logins: Sequence[Login]) -> list[Login]:
+    """What is worth showing, in the order of time; a flood of one kind leaves the others their room."""
+    of_kinds = ([number for number, each in enumerate(logins) if each.kind == kind] for kind in range(len(KINDS)))
+    shown = chain.from_iterable(numbers[-SHOWN_OF_EACH_KIND:] for numbers in of_kinds)
+    return [logins[number] for number in sorted(shown)]
 
 
 def read_logins(path: Path) -> list[Login]:
@@ -76,7 +93,8 @@ def _is_sound(login: Login) -> bool:
     """Whether each field is of its type and in one line, so that the list can be shown."""
     texts = (login.time, login.address, login.browser)
     are_lines = all(isinstance(text, str) and text.isprintable() for text in texts)
-    return are_lines and type(login.success) is bool and type(login.count) is int and login.count > 0
+    are_bools = type(login.success) is bool and type(login.knew_password) is bool
+    return are_lines and are_bools and type(login.count) is int and login.count > 0
 
 
 def write_logins(path: Path, logins: Sequence[Login], owner: Owner | None = None) -> None:
@@ -89,7 +107,10 @@ def last_before_this(logins: Sequence[Login]) -> str | None:
     if len(successes) < 2:
         return None
     previous, latest = successes[-2:]
-    wrong = sum(each.count for each in logins[previous + 1 : latest] if not each.success)
+    wrong, wrong_codes = (
+        sum(each.count for each in logins[previous + 1 : latest] if each.kind == kind) for kind in (0, 1)
+    )
     guesses = f" Wrong passwords since: {wrong}." if wrong else ""
+    codes = f" Right passwords with a wrong code since: {wrong_codes}." if wrong_codes else ""
     login = logins[previous]
-    return f"Last login before this one: {login.minute} from {login.address} ({login.browser}).{guesses}"
+    return f"Last login before this one: {login.minute} from {login.address} ({login.browser}).{guesses}{codes}"

@@ -14,7 +14,7 @@ from entrypoint.certificate import RENEWAL_DAYS
 from entrypoint.errors import WorkhorseError
 from entrypoint.identity import find_identity, reason_not_writable
 from entrypoint.known_settings import read_known_settings
-from entrypoint.logins import read_logins
+from entrypoint.logins import latest_of_each_kind, read_logins
 from entrypoint.message import Status
 from entrypoint.names import public_names
 from entrypoint.places import Places
@@ -26,7 +26,6 @@ from entrypoint.state import for_the_server
 if TYPE_CHECKING:
     from entrypoint.attempts import Attempt
 
-LOGINS_SHOWN = 8
 OWN_ENDING, AUTHORITY_ENDING = timedelta(days=14), timedelta(days=365)
 
 RENEW = "docker compose exec workhorse workhorse renew"
@@ -53,7 +52,7 @@ def read_status(places: Places, now: datetime) -> Status:
     sources = find_current(places, settings, now)
     served = read_report(places.certificate_report) or tuple(describe(settings.server_names, sources))
     warnings = tuple(filter(None, (warning, *endings(authority, sources, now))))
-    logins = tuple(login.line for login in read_logins(places.logins)[-LOGINS_SHOWN:])
+    logins = tuple(login.line for login in latest_of_each_kind(read_logins(places.logins)))
     next_steps = tuple(plans(places, settings, sources))
     return Status(settings, known.has_password, authority, served, None, warnings, next_steps, logins)
 
