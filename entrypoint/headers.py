@@ -32,6 +32,7 @@ def protect(web_app: Application, has_trusted_certificate: Callable[[str], bool]
             headers["Referrer-Policy"] = "same-origin"
             headers["Content-Security-Policy"] = with_policy(headers.get("Content-Security-Policy", ""))
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            headers["Cross-Origin-Resource-Policy"] = "same-origin"
             if has_trusted_certificate(self.host):
                 headers["Strict-Transport-Security"] = f"max-age={HSTS_SECONDS}"
             return status_code, headers, chunk

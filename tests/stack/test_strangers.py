@@ -178,6 +178,7 @@ def test_every_kind_of_answer_carries_the_headers_of_safety(
         assert each.headers["x-content-type-options"] == "nosniff", each
         assert each.headers["referrer-policy"] == "same-origin", each
         assert each.headers["cross-origin-opener-policy"] == "same-origin", each
+        assert each.headers["cross-origin-resource-policy"] == "same-origin", each
         policy = {part.split()[0]: part.split()[1:] for part in directives(each)}
         assert policy["frame-ancestors"] in (["'self'"], ["'none'"]), each
         for directive in ("base-uri", "form-action", "object-src", "default-src"):
