@@ -55,7 +55,8 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     authority, _ = keep_certificates(places.tls, settings.server_names, now, identity.owner, say)
     keep_own_certificate(places, settings, now, identity.owner, say)
     password = keep_password(places.password_hash, settings.jupyter_password, say)
-    keep_cookie_secret(places.cookie_secret, identity.owner, say)
+    for secret in (places.cookie_secret, places.device_secret):
+        keep_cookie_secret(secret, identity.owner, say)
     write_config(places, settings, password.text, identity.owner, say)
 
     environment = server_environment(environ, places, trust_company(places.company_authority, places.run))

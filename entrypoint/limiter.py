@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from math import inf
 
 DEVICE = "device:"
+# Browsers share so many budgets at random. Whoever once knew the password may have gathered cookies of them all, and
+# still has 9,600 guesses a day with them, no more than half of what strangers have in common.
+DEVICES = 100
 
 # One address alone: 15 guesses in the first 17 minutes, then 96 a day.
 FREE_FAILURES = 5
@@ -47,7 +50,7 @@ class Limiter:
 
     Memory: only a guess is remembered, never a refusal, and for 15 hours at most. The common budget admits 11,620
     guesses in 16 hours (swept hourly), so the addresses of any flood fit into a few megabytes. Nothing has to be
-    thrown out early, and nobody can free an address by flooding the table. Devices are as many as have logged in.
+    thrown out early, and nobody can free an address by flooding the table.
     """
 
     def __init__(self) -> None:

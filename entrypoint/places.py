@@ -113,6 +113,11 @@ class Places:
         return self.state / "cookie-secret"
 
     @property
+    def device_secret(self) -> Path:
+        """Signs the cookies of known devices; apart from the logins' secret, so that a sign-out leaves them known."""
+        return self.state / "device-secret"
+
+    @property
     def second_factor(self) -> Path:
         return self.state / "second-factor.json"
 

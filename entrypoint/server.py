@@ -50,7 +50,10 @@ def main(config_file: Path) -> None:
     protect(app.web_app, serve_certificates(app, config["Workhorse"], places))
     app.io_loop.add_callback(follow_credentials, app, places)
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
-    app.start()
+    try:
+        app.start()
+    finally:
+        app.identity_provider.close()
 
 
 def serve_certificates(app: Any, settings: Mapping[str, Any], places: Places) -> Callable[[str], bool]:
@@ -104,8 +107,8 @@ def tell_unknown_names(app: Any, names: tuple[str, ...]) -> None:
 
     def log_request_and_name(handler: Any) -> None:
         is_member = getattr(handler, "current_user", None)
-        # What strangers are refused would fill the log; their guesses have a line of their own.
-        if is_member or handler.get_status() < 400 or handler.get_status() >= 500:
+        # What strangers ask for would fill the log; their guesses have a line of their own.
+        if is_member or handler.get_status() >= 500:
             log_request(handler)
         if is_member and len(known) < len(names) + len(LOCAL_NAMES) + UNKNOWN_NAMES_MAX:
             _tell_once(handler.request.host_name, names, known, app.log)

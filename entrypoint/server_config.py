@@ -19,6 +19,8 @@ LABEXTENSIONS = Path("share/jupyter/labextensions")
 PORT = 8888
 # Two thirds for a kernel to end by itself, so that `docker compose stop` is over within 5 seconds.
 KERNEL_SHUTDOWN_SECONDS = 2.0
+# One object has the settings of a class and of its parents: where several sections set the same, the last counts.
+DOOR_SECTIONS = ("IdentityProvider", "PasswordIdentityProvider", "Door")
 
 
 def server_config(places: Places, settings: Settings, hashed_password: str) -> Config:
@@ -46,16 +48,14 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
             "kernel_websocket_connection_class": "entrypoint.connection.ToldConnection",
             # Milliseconds. Before each ping Jupyter asks whether the last answer is older than the time-out, so one
             # no longer than the interval closes every websocket at the first ping.
-            "tornado_settings": {"ws_ping_interval": 30_000, "ws_ping_timeout": 90_000},
+            "tornado_settings": {
+                "ws_ping_interval": 30_000,
+                "ws_ping_timeout": 90_000,
+                # Not HttpOnly: JupyterLab reads it.
+                "xsrf_cookie_kwargs": {"secure": True, "samesite": "Lax"},
+            },
         },
-        "IdentityProvider": {
-            "token": "",
-            "login_handler_class": "entrypoint.door.LoginHandler",
-            "cookie_options": {"samesite": "Lax", "expires_days": settings.session_days},
-            "get_secure_cookie_kwargs": {"max_age_days": settings.session_days},
-        },
-        "PasswordIdentityProvider": {"hashed_password": hashed_password, "allow_password_change": False},
-        "Door": {"trusted_proxies": settings.trusted_proxies, "second_factor": settings.totp},
+        "Door": _door(settings, hashed_password),
         "FileContentsManager": {"delete_to_trash": False},
         "AsyncKernelManager": {"shutdown_wait_time": KERNEL_SHUTDOWN_SECONDS},
         # Kernels that can encrypt do; the others go on as ever.
@@ -74,6 +74,22 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
                 str(world / LABEXTENSIONS) for world in (venv_of(places.home), DEFAULT_ENVIRONMENT)
             ],
         },
+    }
+
+
+def _door(settings: Settings, hashed_password: str) -> dict[str, Any]:
+    """All in the last of `DOOR_SECTIONS`, so that no other can win over it."""
+    return {
+        "token": "",
+        "hashed_password": hashed_password,
+        "allow_password_change": False,
+        "login_handler_class": "entrypoint.login_form.LoginHandler",
+        "logout_handler_class": "jupyter_server.auth.logout.LogoutHandler",
+        "secure_cookie": True,
+        "cookie_options": {"samesite": "Lax", "expires_days": settings.session_days},
+        "get_secure_cookie_kwargs": {"max_age_days": settings.session_days},
+        "trusted_proxies": settings.trusted_proxies,
+        "second_factor": settings.totp,
     }
 
 
@@ -103,8 +119,9 @@ def _merge(into: Config, config: Config) -> None:
 def overruled(personal: Config, ours: Config) -> Iterator[str]:
     """The names of a person's settings that Workhorse decides otherwise."""
     for section, values in personal.items():
+        decided = ours.get("Door" if section in DOOR_SECTIONS else section, {})
         for name, value in values.items():
-            if name in ours.get(section, {}) and ours[section][name] != value:
+            if name in decided and decided[name] != value:
                 yield f"{section}.{name}"
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from entrypoint.cookie_secrets import is_secret, new_secret
 from entrypoint.errors import WorkhorseError
 from entrypoint.password import PasswordHash, is_hash, settle_password
 from entrypoint.places import Places
@@ -18,7 +17,6 @@ from entrypoint.server_config import merge, overruled, personal_config, server_c
 from entrypoint.settings import Settings
 
 Say = Callable[[str], None]
-COOKIE_SECRET_BYTES = 32
 LAYOUT = 1
 
 
@@ -93,14 +91,13 @@ def state_owner(places: Places) -> Owner | None:
 
 def replace_cookie_secret(places: Places) -> None:
     """Whoever is logged in, is so no more."""
-    write_private(places.cookie_secret, secrets.token_hex(COOKIE_SECRET_BYTES).encode(), state_owner(places))
+    write_private(places.cookie_secret, new_secret().encode(), state_owner(places))
 
 
 def keep_cookie_secret(path: Path, owner: Owner | None, say: Say) -> None:
-    """Makes the secret that signs login cookies, where there is no sound one: an empty one would sign for anybody."""
-    pattern = re.compile(rf"[0-9a-f]{{{2 * COOKIE_SECRET_BYTES}}}")
-    if _read_sound(path, lambda text: bool(pattern.fullmatch(text)), say) is None:
-        write_private(path, secrets.token_hex(COOKIE_SECRET_BYTES).encode(), owner)
+    """Makes a secret that signs cookies, where there is no sound one."""
+    if _read_sound(path, is_secret, say) is None:
+        write_private(path, new_secret().encode(), owner)
 
 
 def write_config(places: Places, settings: Settings, hashed: str, owner: Owner | None, say: Say) -> None:

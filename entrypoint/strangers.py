@@ -7,20 +7,26 @@ from types import SimpleNamespace
 from typing import Any
 
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.extension.handler import ExtensionHandlerMixin
 from jupyterlab_server.licenses_handler import LicensesHandler  # type: ignore[import-not-found]
 from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError, decode_signed_value
 
 # The form with the longest password there may be, of four-byte characters, each of which becomes 12.
 BODY_BYTES_MAX = 64 * 1024
+# How the lines begin that any request can bring about, with up to 64 kB of its sender's choice.
+OF_STRANGERS = (
+    "Malformed HTTP message", "Unsatisfiable read", "Clearing invalid/expired login cookie",
+    "Invalid cookie signature", "Expired cookie", "Cookie timestamp in future", "Tampered cookie",
+)  # fmt: skip
 
 
-def bound_strangers(web_app: Any) -> None:
-    """To be called once, before anybody comes."""
+def bound_strangers(web_app: Any, log: logging.Logger) -> None:
+    """To be called once, before anybody comes; the log is the server's own."""
     limit_bodies(web_app)
     let_errors_be_nobodys()
     let_licenses_refuse()
-    leave_strangers_out_of_the_log()
+    leave_strangers_out_of_the_log(log)
 
 
 def limit_bodies(web_app: Any) -> None:
@@ -69,7 +75,7 @@ def let_licenses_refuse() -> None:
     LicensesHandler.finish = finish
 
 
-def leave_strangers_out_of_the_log() -> None:
+def leave_strangers_out_of_the_log(log: logging.Logger) -> None:
     """Their requests are refused a line too, or a flood of them would push everything else out of the log."""
     log_exception = JupyterHandler.log_exception
 
@@ -79,8 +85,23 @@ def leave_strangers_out_of_the_log() -> None:
             log_exception(self, kind, error, traceback)
 
     JupyterHandler.log_exception = log_own_exception
-    logging.getLogger("tornado.general").addFilter(is_not_about_malformed_requests)
+    for_strangers = log.getChild("strangers")
+    # Not by its level, which traitlets resets whenever the server's own is set.
+    for_strangers.addFilter(is_failure)
+    for kind in (JupyterHandler, ExtensionHandlerMixin):
+        kind.log = log_but_for_strangers(kind.log, for_strangers)
+    for each in (log, logging.getLogger("tornado.general")):
+        each.addFilter(is_not_a_stranger_s)
 
 
-def is_not_about_malformed_requests(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(("Malformed HTTP message", "Unsatisfiable read"))
+def log_but_for_strangers(own: property, for_strangers: logging.Logger) -> property:
+    """The log that a handler writes to, by who asks it."""
+    return property(lambda handler: own.__get__(handler) if handler.current_user else for_strangers)
+
+
+def is_failure(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
+
+
+def is_not_a_stranger_s(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(OF_STRANGERS)

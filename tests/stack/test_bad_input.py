@@ -113,7 +113,7 @@ DAMAGE = {
     "a directory": 'rm "$f"; mkdir "$f"; touch "$f/x"',
     "a dangling link": 'rm "$f"; ln -s /nowhere "$f"',
 }
-FILES = "tls/authority.pem tls/server.pem password-hash cookie-secret jupyter_server_config.json"
+FILES = "tls/authority.pem tls/server.pem password-hash cookie-secret device-secret jupyter_server_config.json"
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())

@@ -84,6 +84,20 @@ def test_password_and_code_open_and_neither_does_alone(stack: Stack, authority: 
     assert login(stack, authority, "203.0.113.2", f" {code[:3]} {code[3:]} ")[0] == 302
 
 
+def test_a_right_password_with_a_wrong_code_is_told_to_the_owner_alone(
+    stack: Stack, authority: Path, phone: Phone
+) -> None:
+    code = fresh_code(phone)
+    wrong_code = str((int(code) + 1) % 1_000_000).zfill(6)
+    assert login(stack, authority, "203.0.113.30", wrong_code)[0] == 401
+    assert login(stack, authority, "203.0.113.31", code, WRONG)[0] == 401
+    log, status = stack.log(), stack.workhorse("status")
+    assert "The right password with a wrong code from 203.0.113.30 (" in log
+    assert "A wrong password from 203.0.113.31 (" in log
+    assert "  right password, wrong code, from 203.0.113.30 (" in status
+    assert "  wrong, from 203.0.113.31 (" in status
+
+
 def test_the_form_asks_for_the_code(stack: Stack, authority: Path) -> None:
     with visitor(stack, authority) as client:
         page = client.session.get(f"{stack.url}/login", timeout=30).text

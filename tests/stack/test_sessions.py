@@ -54,6 +54,17 @@ def test_cookies_are_out_of_reach_of_scripts_plain_http_and_other_sites(stack: S
         assert not morsel["domain"]
 
 
+def test_the_token_against_forgery_is_out_of_reach_of_plain_http_and_other_sites(stack: Stack, authority: Path) -> None:
+    with visitor(stack, authority) as client:
+        answer = client.session.get(f"{stack.url}/login", timeout=30)
+        token = SimpleCookie(answer.headers["Set-Cookie"])["_xsrf"]
+    assert token["secure"]
+    assert token["samesite"] == "Lax"
+    assert token["path"] == "/"
+    # JupyterLab's own scripts send it back.
+    assert not token["httponly"]
+
+
 def test_a_login_lasts_for_session_days_and_a_device_is_known_for_longer(stack: Stack, authority: Path) -> None:
     with visitor(stack, authority) as client:
         days = {name.split("-")[0]: days for name, (_, days) in cookies_of(client).items()}
@@ -183,3 +194,15 @@ def test_the_list_of_logins_holds_time_address_browser_and_outcome(stack: Stack,
     assert re.fullmatch(rf"{time}  logged in, from 203\.0\.113\.30 \(Firefox on Linux\)", lines[-2])
     assert re.fullmatch(rf"{time}  wrong, 2 times, from 203\.0\.113\.31 \(unknown browser\)", lines[-1])
     assert stack.shell("stat -c %a /var/lib/workhorse/logins.json") == "600\n"
+
+
+def test_the_status_shows_a_login_behind_a_flood_of_guesses(stack: Stack, authority: Path) -> None:
+    come(stack, authority, "203.0.113.40", PASSWORD, FIREFOX)
+    addresses = [f"198.51.100.{number}" for number in range(12)]
+    for address in addresses:
+        come(stack, authority, address, WRONG, "curl/8.5.0")
+    door = stack.workhorse("status").split("At the door", 1)[1].splitlines()
+    assert any("logged in, from 203.0.113.40 (Firefox on Linux)" in line for line in door)
+    assert [line.split("from ")[1] for line in door if "wrong, from 198" in line] == [
+        f"{address} (curl)" for address in addresses[-4:]
+    ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 
 import docker
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack
+from tests.guesses import DOCKER_NETWORKS
+from tests.sockets import Form, connect
+from tests.stacks import Stack, poll
 
 CODE = """
 import subprocess, time, pathlib
@@ -45,3 +48,17 @@ def test_stop_ends_a_busy_kernel_and_its_children_within_five_seconds(own_stack:
     assert datetime.fromisoformat(state["FinishedAt"]).timestamp() - killed_at(stack, asked) < SECONDS
     # 137 would mean that Docker lost its patience, 143 that the signal was not handled.
     assert state["ExitCode"] == 0
+
+
+def test_guesses_that_wait_for_their_check_hold_up_no_stop(own_stack: Callable[..., Stack]) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, TRUSTED_PROXIES=DOCKER_NETWORKS)
+    stack.up()
+    tls = ssl.create_default_context(cafile=str(stack.authority()))
+    form = Form.fetch(stack.port, tls)
+    with ExitStack() as connections:
+        opened = [connections.enter_context(connect(stack.port, tls)) for _ in range(95)]
+        for number, connection in enumerate(opened):
+            connection.sendall(form.post(b"password=wrong", f"X-Forwarded-For: 203.0.113.{number}"))
+        poll(lambda: "A wrong password" in stack.log(), 20, "the first guess's end")
+        stack.compose("stop", "-t", str(SECONDS))
+    assert stack.container.attrs["State"]["ExitCode"] == 0

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from entrypoint.limiter import (
     BURST_GUESSES,
+    DEVICES,
     FAILURES_MAX,
     FREE_FAILURES,
     REFILL_SECONDS,
@@ -111,6 +112,11 @@ def test_a_device_does_not_draw_on_the_common_budget() -> None:
 
 def test_a_stolen_device_cookie_is_slowed_down_like_an_address() -> None:
     assert admitted(Limiter(), OWNER, 0.0, DAY) == admitted(Limiter(), STRANGER, 0.0, DAY)
+
+
+def test_stolen_cookies_of_all_devices_guess_less_than_strangers_do() -> None:
+    a_second_day = admitted(Limiter(), OWNER, 0.0, 2 * DAY) - admitted(Limiter(), OWNER, 0.0, DAY)
+    assert DEVICES * a_second_day < DAY / REFILL_SECONDS
 
 
 def test_a_login_forgives_the_mistakes_before_it() -> None:

@@ -114,8 +114,10 @@ def test_a_damaged_configuration_is_written_anew(places: Places, damage: Callabl
 def test_the_configuration_has_no_token_and_calls_nobody(places: Places) -> None:
     written, said = config(places)
     assert said == []
-    assert written["IdentityProvider"]["token"] == ""
-    assert written["PasswordIdentityProvider"] == {"hashed_password": "argon2:hash", "allow_password_change": False}
+    assert written["Door"]["token"] == ""
+    assert written["Door"]["hashed_password"] == "argon2:hash"
+    assert written["Door"]["allow_password_change"] is False
+    assert not written.keys() & {"IdentityProvider", "PasswordIdentityProvider"}
     assert "password" not in written["ServerApp"]
     assert written["LabApp"]["news_url"] == ""
     assert written["LabApp"]["extension_manager"] == "readonly"
@@ -135,6 +137,19 @@ def test_personal_settings_apply_except_where_workhorse_decides(places: Places) 
     assert any("ServerApp.port" in line and "overruled" in line for line in said)
     assert [line for line in said if "c.json is left out" in line]
     assert [line for line in said if "d.json is left out" in line]
+
+
+@pytest.mark.parametrize("section", ["Door", "PasswordIdentityProvider", "IdentityProvider"])
+def test_no_personal_setting_opens_the_door(places: Places, section: str) -> None:
+    """Jupyter reads the sections of a class and of its parents, and the class's own counts."""
+    folder = places.home / ".jupyter" / "jupyter_server_config.d"
+    folder.mkdir(parents=True)
+    opening = {"token": "x", "hashed_password": "", "login_handler_class": "x.Y", "secure_cookie": False}
+    (folder / "a.json").write_text(json.dumps({section: opening}))
+    written, said = config(places)
+    assert not [name for name in opening if written["Door"][name] == opening[name]]
+    for name in opening:
+        assert [line for line in said if line.startswith(f"{section}.{name} in") and "is overruled" in line]
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

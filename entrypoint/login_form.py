@@ -1,0 +1,67 @@
+"""The login form, and what a person at it is told."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.login import LoginFormHandler
+
+from entrypoint.devices import device_of, make_known
+from entrypoint.door import Door
+from entrypoint.limiter import DEVICE
+
+FORM_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+FORM_POLICY += "frame-ancestors 'none'"
+
+
+class LoginHandler(LoginFormHandler):
+    """The form."""
+
+    @property
+    def content_security_policy(self) -> str:
+        return FORM_POLICY
+
+    @allow_unauthenticated
+    async def post(self) -> None:
+        door: Door = self.identity_provider
+        budget = door.budget(self)
+        if wait := door.limiter.begin(budget, time.monotonic()):
+            self._refuse(wait)
+            return
+        is_known = budget.startswith(DEVICE)
+        password, code = (self.get_body_argument(name, "") for name in ("password", "code"))
+        if not await door.judge(self, password, code, is_known):
+            self.set_status(401)
+            self._tell("This is not the password." if not door.second_factor else "Password or code is not right.")
+            return
+        door.limiter.succeeded(budget)
+        self._let_in(door)
+
+    def _let_in(self, door: Door) -> None:
+        self.current_user = door.generate_anonymous_user(self)
+        door.set_login_cookie(self, self.current_user)
+        if not device_of(self, door.device_secret):
+            make_known(self, door.device_secret)
+        self._redirect_safe(self.get_argument("next", default=self.base_url))
+
+    def _refuse(self, wait_seconds: float) -> None:
+        seconds = math.ceil(wait_seconds)
+        self.set_status(429)
+        self.set_header("Retry-After", str(seconds))
+        self._tell(
+            f"Too many wrong passwords. Try again in {_duration(seconds)}. "
+            "A browser that has logged in here before need not wait for others' guesses."
+        )
+
+    def _tell(self, text: str) -> None:
+        self._render({"error": text})
+
+    def render_template(self, name: str, **values: Any) -> Any:
+        return super().render_template(name, second_factor=self.identity_provider.second_factor, **values)
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds} second{'s' * (seconds != 1)}" if seconds < 90 else f"{math.ceil(seconds / 60)} minutes"
