@@ -10,6 +10,7 @@ from re import _constants as kinds  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
+from tests.extensions import add_extension
 from tests.stacks import Stack, poll
 
 LIST = "/tmp/handlers.json"
@@ -54,15 +55,7 @@ class Handler:
 
 def list_handlers_of(stack: Stack) -> None:
     """Adds the extension to a stack that has not started yet."""
-    (stack.folder / f"{MODULE}.py").write_text(EXTENSION)
-    (stack.folder / f"{MODULE}.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": {MODULE: True}}}))
-    (stack.folder / "docker-compose.override.yml").write_text(f"""
-services:
-  workhorse:
-    volumes:
-      - {stack.folder}/{MODULE}.py:/opt/server/lib/python3.13/site-packages/{MODULE}.py:ro
-      - {stack.folder}/{MODULE}.json:/opt/server/etc/jupyter/jupyter_server_config.d/{MODULE}.json:ro
-""")
+    add_extension(stack, MODULE, EXTENSION)
 
 
 def handlers(stack: Stack) -> list[Handler]:

@@ -1,0 +1,122 @@
+"""Password hash and cookie secret, replaced or damaged while the server runs: nobody gets in by it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import requests
+
+from entrypoint.password import hash_password
+from tests.conftest import PASSWORD
+from tests.extensions import add_extension
+from tests.guesses import WRONG, is_signed_out, visitor
+from tests.stacks import Stack, poll
+
+MakeStack = Callable[..., Stack]
+STATE = "/var/lib/workhorse"
+IN_FORCE = "What was served before stays in force."
+SIGNED_OUT = "Everyone is signed out."
+
+
+def assert_closed_to_strangers(stack: Stack, authority: Path) -> None:
+    with visitor(stack, authority) as stranger:
+        assert not stranger.is_logged_in()
+        assert stranger.session.get(f"{stack.url}/api/contents", timeout=30).status_code == 403
+        assert stranger.login(WRONG).status_code == 401
+        assert stranger.login("").status_code == 401
+
+
+@pytest.mark.parametrize("name", ["password-hash", "cookie-secret"])
+def test_an_emptied_file_lets_no_stranger_in_and_nobody_out(own_stack: MakeStack, name: str) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    authority = stack.authority()
+    with visitor(stack, authority) as owner, visitor(stack, authority) as other:
+        assert owner.login(PASSWORD).status_code == 302
+        stack.shell(f": > {STATE}/{name}")
+        poll(lambda: IN_FORCE in stack.log(), 10, "the line about it")
+        assert f"{STATE}/{name} is damaged. {IN_FORCE}" in stack.log()
+        assert_closed_to_strangers(stack, authority)
+        assert owner.is_logged_in()
+        assert other.login(PASSWORD).status_code == 302
+    assert stack.log().count(IN_FORCE) == 1
+    assert SIGNED_OUT not in stack.log()
+
+
+def more_lines(stack: Stack, than: int) -> bool:
+    return stack.log().count(IN_FORCE) > than
+
+
+DAMAGE = (
+    "head -c 300 /dev/urandom > F",
+    "chmod 0 F",
+    "rm F",
+    "mkdir F",
+)
+
+
+def test_after_any_damage_a_new_password_counts_at_once(own_stack: MakeStack) -> None:
+    stack = own_stack()
+    stack.up()
+    authority, first = stack.authority(), stack.generated_password()
+    for damage in DAMAGE:
+        lines = stack.log().count(IN_FORCE)
+        stack.shell(damage.replace("F", f"{STATE}/password-hash"))
+        poll(partial(more_lines, stack, lines), 10, f"the line about {damage}")
+    assert_closed_to_strangers(stack, authority)
+    with visitor(stack, authority) as client:
+        assert client.login(first).status_code == 302
+        device = client.session.cookies["workhorse-device"]
+        stack.shell(f"rmdir {STATE}/password-hash")
+        second = re.search(r"shown this once: (\S+)", stack.workhorse("reset-password"))
+        assert second
+        poll(lambda: is_signed_out(client), 10, "the sign-out")
+        answer = client.login(second[1])
+        assert answer.status_code == 302
+        # The browser is still known, so it needs no new cookie for that.
+        assert "workhorse-device" not in answer.cookies
+        assert client.session.cookies["workhorse-device"] == device
+    assert "Traceback" not in stack.log()
+
+
+def test_a_password_that_is_replaced_in_the_second_of_the_start_counts(own_stack: MakeStack) -> None:
+    """An extension loads after the server has read its configuration, and before it looks at the files."""
+    stack = own_stack()
+    write = f"open('{STATE}/password-hash', 'w').write('{hash_password(PASSWORD)}')"
+    points = "def _jupyter_server_extension_points(): return [dict(module='replaces_password')]"
+    add_extension(stack, "replaces_password", f"{points}\ndef _load_jupyter_server_extension(app): {write}\n")
+    stack.up()
+    poll(lambda: SIGNED_OUT in stack.log(), 10, "the new password")
+    with visitor(stack, stack.authority()) as client:
+        assert client.login(stack.generated_password()).status_code == 401
+        assert client.login(PASSWORD).status_code == 302
+
+
+@pytest.mark.parametrize("section", ["Door", "IdentityProvider", "ServerApp"])
+def test_a_personal_setting_opens_no_door_and_is_named(own_stack: MakeStack, section: str) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    settings = {section: {"token": "x", "password" if section == "ServerApp" else "hashed_password": ""}}
+    folder = "~/.jupyter/jupyter_server_config.d"
+    stack.shell(f"mkdir -p {folder} && echo '{json.dumps(settings)}' > {folder}/mine.json")
+    stack.compose("restart", "-t", "5")
+    stack.up()
+    authority = stack.authority()
+    assert_closed_to_strangers(stack, authority)
+    for answer in (
+        requests.get(f"{stack.url}/api/status?token=x", verify=str(authority), timeout=30),
+        requests.get(
+            f"{stack.url}/api/status", headers={"Authorization": "token x"}, verify=str(authority), timeout=30
+        ),
+    ):
+        assert answer.status_code == 403
+    with visitor(stack, authority) as client:
+        assert client.login("x").status_code == 401
+        assert client.login(PASSWORD).status_code == 302
+    for name in settings[section] if section != "ServerApp" else ():
+        assert f"{section}.{name} in {folder} is overruled: Workhorse and .env decide it." in stack.log()
