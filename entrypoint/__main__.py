@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,13 +13,12 @@ from entrypoint import lock
 from entrypoint.errors import WorkhorseError
 from entrypoint.home import prepare_home, prepare_venv
 from entrypoint.identity import NAME, Identity, adopt_folder, find_identity, reason_not_writable, write_accounts
-from entrypoint.known_settings import write_known_settings
-from entrypoint.message import Status, message
+from entrypoint.known_settings import KnownSettings, write_known_settings
+from entrypoint.message import message
 from entrypoint.own_certificate import keep_own_certificate
 from entrypoint.password_file import password_exposure
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
-from entrypoint.serving import describe
 from entrypoint.settings import from_environ, variable_names
 from entrypoint.state import (
     keep_cookie_secret,
@@ -28,7 +28,7 @@ from entrypoint.state import (
     write_config,
     write_password_hash,
 )
-from entrypoint.status import endings, find_current, plans
+from entrypoint.status import status_now
 from entrypoint.tls import keep_certificates
 from entrypoint.trust import trust_company
 
@@ -43,8 +43,8 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
 
     identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
     write_accounts(identity.user, places.home, places.run)
-    has_password = settings.jupyter_password is not None
-    write_known_settings(places, environ, has_password)
+    known = KnownSettings(settings, settings.jupyter_password is not None)
+    write_known_settings(places, environ, known.has_password)
     adopt_folder(places.repositories, identity)
     prepare_state(places.state, identity.owner)
     keep_layout(places.layout, identity.owner)
@@ -66,11 +66,8 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
         password_exposure(settings, identity),
     )
     if not arguments:
-        sources = find_current(places, settings, now)
-        served, next_steps = describe(settings.server_names, sources), plans(places, settings, sources)
-        seen = tuple(str(warning) for warning in (*warnings, *endings(authority, sources, now)) if warning)
-        status = Status(settings, has_password, authority, tuple(served), password.generated, seen, tuple(next_steps))
-        print(message(status), end="", flush=True)
+        status = status_now(places, known, authority, map(str, filter(None, warnings)), now)
+        say(message(replace(status, generated_password=password.generated)))
     # Only now and only so, or a start that is killed before its message, or that runs a command instead of showing
     # one, would keep a password that nobody has read.
     if not (arguments and password.generated):

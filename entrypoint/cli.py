@@ -128,7 +128,7 @@ def status(places: Places, _: argparse.Namespace) -> int:
     from entrypoint.message import message
     from entrypoint.status import read_status
 
-    print(message(read_status(places, datetime.now(UTC))), end="")
+    print(message(read_status(places, datetime.now(UTC))))
     return 0
 
 

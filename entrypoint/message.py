@@ -23,14 +23,14 @@ class Status:
     has_password: bool
     authority: Authority
     served: tuple[Served, ...]
-    generated_password: str | None
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
     plans: tuple[str, ...] = ()
+    generated_password: str | None = None
     logins: tuple[str, ...] = ()
 
 
 def message(status: Status) -> str:
-    return "\n".join(_lines(status)) + "\n"
+    return "\n".join(_lines(status))
 
 
 def _lines(status: Status) -> Iterator[str]:

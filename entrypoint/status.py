@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from entrypoint.authority import Authority, load_authority
 from entrypoint.certificate import RENEWAL_DAYS
 from entrypoint.errors import WorkhorseError
 from entrypoint.identity import find_identity, reason_not_writable
-from entrypoint.known_settings import read_known_settings
+from entrypoint.known_settings import KnownSettings, read_known_settings
 from entrypoint.logins import latest_of_each_kind, read_logins
 from entrypoint.message import Status
 from entrypoint.names import public_names
@@ -49,12 +50,24 @@ def read_status(places: Places, now: datetime) -> Status:
             f"The certificates in {places.tls.path} can't be read: {error}.",
             "A start makes them anew: docker compose restart",
         ) from error
-    sources = find_current(places, settings, now)
-    served = read_report(places.certificate_report) or tuple(describe(settings.server_names, sources))
-    warnings = tuple(filter(None, (warning, *endings(authority, sources, now))))
+    status = status_now(places, known, authority, filter(None, [warning]), now)
     logins = tuple(login.line for login in latest_of_each_kind(read_logins(places.logins)))
-    next_steps = tuple(plans(places, settings, sources))
-    return Status(settings, known.has_password, authority, served, None, warnings, next_steps, logins)
+    return replace(status, served=read_report(places.certificate_report) or status.served, logins=logins)
+
+
+def status_now(
+    places: Places, known: KnownSettings, authority: Authority, warnings: Iterable[str], now: datetime
+) -> Status:
+    """What a server comes to that starts now."""
+    sources = find_current(places, known.settings, now)
+    return Status(
+        known.settings,
+        known.has_password,
+        authority,
+        served=tuple(describe(known.settings.server_names, sources)),
+        warnings=(*warnings, *endings(authority, sources, now)),
+        plans=tuple(plans(places, known.settings, sources)),
+    )
 
 
 def find_current(places: Places, settings: Settings, now: datetime) -> tuple[Source, ...]:

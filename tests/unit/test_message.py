@@ -16,7 +16,7 @@ AUTHORITY = make_authority(LOCAL_NAMES, datetime(2026, 11, 25, tzinfo=UTC))
 
 def lines(environ: dict[str, str], has_password: bool = True, generated: str | None = None) -> list[str]:
     settings = from_environ({"PORT": "9999", **environ})
-    return message(Status(settings, has_password, AUTHORITY, (), generated, ())).splitlines()
+    return message(Status(settings, has_password, AUTHORITY, (), generated_password=generated)).splitlines()
 
 
 def addresses(**environ: str) -> list[str]:
