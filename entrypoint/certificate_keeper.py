@@ -65,6 +65,17 @@ class CertificateKeeper:
     def alarm(self, line: str) -> None:
         self.log.error("%s", line)
 
+    def has_other_for(self, name: str) -> bool:
+        """Whether a certificate besides the private authority's holds a name."""
+        return any(source.kind != PRIVATE and source.certificate.covers(name) for source in self.sources)
+
+    def look_or_say(self, now: datetime) -> None:
+        """Whatever goes wrong, the server goes on with what it serves."""
+        try:
+            self.look(now)
+        except Exception as error:
+            self.causes.meet(f"Certificates: {error}", now)
+
     def look(self, now: datetime) -> None:
         """Notices whatever has changed on disk or come to its end, and serves accordingly."""
         self.causes.forget_mended(now)

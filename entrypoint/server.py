@@ -43,11 +43,12 @@ def main(config_file: Path) -> None:
     app = LabApp.initialize_server(argv=[], config=Config(with_quiet_start(config)))
     for log in (app.log, logging.getLogger("tornado.general")):
         log.addFilter(is_worth_a_line)
-    tell_unknown_names(app, tuple(config["Workhorse"]["names"]))
+    certificates = serve_certificates(app, config["Workhorse"], places)
+    tell_unknown_names(app, tuple(config["Workhorse"]["names"]), certificates.covers)
     app.web_app.add_handlers(".*", [(url_path_join(app.base_url, "health"), HealthHandler)])
     tell_last_login()
     add_trust_page(app.web_app, places)
-    protect(app.web_app, serve_certificates(app, config["Workhorse"], places))
+    protect(app.web_app, certificates.is_trusted)
     app.io_loop.add_callback(follow_credentials, app, places)
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     try:
@@ -56,35 +57,46 @@ def main(config_file: Path) -> None:
         app.identity_provider.close()
 
 
-def serve_certificates(app: Any, settings: Mapping[str, Any], places: Places) -> Callable[[str], bool]:
-    """Serves with one TLS context, and keeps its certificates for as long as the server runs.
+class Certificates:
+    """What is known of the certificates in service; nothing until they have a keeper."""
 
-    Returns:
-        Whether a name is served with a certificate that every browser trusts.
-    """
-    keeper: list[CertificateKeeper] = []
+    keeper: CertificateKeeper | None = None
+
+    def is_trusted(self, name: str) -> bool:
+        """Whether a name is served with a certificate that every browser trusts."""
+        return self.keeper is not None and name in self.keeper.hsts_names
+
+    def covers(self, name: str) -> bool:
+        """Whether a certificate besides the private authority's holds a name."""
+        return self.keeper is not None and self.keeper.has_other_for(name)
+
+
+def serve_certificates(app: Any, settings: Mapping[str, Any], places: Places) -> Certificates:
+    """Serves with one TLS context, and keeps its certificates for as long as the server runs."""
+    certificates = Certificates()
 
     def serve(context: ssl.SSLContext) -> None:
         app.http_server.ssl_options = context
 
-    def make_keeper() -> None:
+    def make_keeper() -> CertificateKeeper:
         # Reading certificates takes an import of 0.1 s, for which the first page need not wait.
         from entrypoint.certificate_keeper import CertificateKeeper
         from entrypoint.plan import make_plan
 
-        keeper.append(CertificateKeeper(make_plan(settings, places), places, serve, app.log))
+        certificates.keeper = CertificateKeeper(make_plan(settings, places), places, serve, app.log)
+        return certificates.keeper
 
     async def keep() -> None:
+        keeper = certificates.keeper
         if not keeper:
-            await asyncio.to_thread(make_keeper)
-        await keeper[0].run(lambda: datetime.now(UTC))
+            keeper = await asyncio.to_thread(make_keeper)
+        await keeper.run(lambda: datetime.now(UTC))
 
     serve(make_context(places.tls.server))
     if settings["certificate_file"] or settings["letsencrypt_email"]:
-        make_keeper()
-        keeper[0].look(datetime.now(UTC))
+        make_keeper().look_or_say(datetime.now(UTC))
     app.io_loop.add_callback(keep)
-    return lambda name: bool(keeper) and name in keeper[0].hsts_names
+    return certificates
 
 
 def is_worth_a_line(record: logging.LogRecord) -> bool:
@@ -99,8 +111,8 @@ def with_quiet_start(config: dict[str, dict[str, Any]]) -> dict[str, dict[str, A
     return {**config, "Application": quiet, "ServerApp": {**config["ServerApp"], **quiet}}
 
 
-def tell_unknown_names(app: Any, names: tuple[str, ...]) -> None:
-    """Says once, when a logged-in person comes by a name that the certificate lacks, which line to add."""
+def tell_unknown_names(app: Any, names: tuple[str, ...], is_covered: Callable[[str], bool]) -> None:
+    """Says once, when a logged-in person comes by a name that no certificate holds, which line to add."""
     web_app = app.web_app
     known = {*names, *(name.text for name in LOCAL_NAMES)}
     log_request: Callable[[Any], None] = web_app.settings["log_function"]
@@ -111,7 +123,9 @@ def tell_unknown_names(app: Any, names: tuple[str, ...]) -> None:
         if is_member or handler.get_status() >= 500:
             log_request(handler)
         if is_member and len(known) < len(names) + len(LOCAL_NAMES) + UNKNOWN_NAMES_MAX:
-            _tell_once(handler.request.host_name, names, known, app.log)
+            host = handler.request.host_name
+            if not is_covered(host.lower()):
+                _tell_once(host, names, known, app.log)
 
     web_app.settings["log_function"] = log_request_and_name
 

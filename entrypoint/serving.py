@@ -85,6 +85,10 @@ def describe(names: Sequence[ServerName], sources: Sequence[Source]) -> list[Ser
         eligible = [source for source in sources if source.kind == PRIVATE or not name.address]
         if source := source_for(name.text, eligible):
             by_source[source].append(name.text)
+    for source, served in by_source.items():
+        # Whether SERVER_NAMES holds them or not, it serves the names that it has.
+        if source.kind == OWN and not served:
+            served.extend(sorted(source.certificate.patterns))
     return [
         Served(tuple(served), source.title, f"{source.certificate.last_day:%Y-%m-%d}")
         for source, served in by_source.items()

@@ -192,6 +192,19 @@ def test_an_unsound_certificate_is_told_and_the_one_before_serves_on(
     assert set(handshakes.results) == {sound.serial}
 
 
+def test_a_name_of_the_certificate_alone_is_no_reason_to_warn(desk: Desk) -> None:
+    """Though SERVER_NAMES lacks it: browsers are content."""
+    desk.put_and_wait(desk.issue([*NAMES, "other.example.org"]))
+    authority = desk.stack.folder / "workhorse-ca.pem"
+    for name in ("other.example.org", "unknown.example.org"):
+        with Client(desk.stack.url, authority) as client:
+            client.session.headers["Host"] = f"{name}:{desk.stack.port}"
+            client.login(PASSWORD)
+            assert client.is_logged_in()
+    desk.line("You came by the name unknown.example.org")
+    assert "You came by the name other.example.org" not in desk.stack.log()
+
+
 def test_a_chain_without_what_lies_between_is_told_and_served(desk: Desk) -> None:
     pair = desk.issue()
     desk.put_and_wait(desk.issue())

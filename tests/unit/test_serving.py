@@ -72,8 +72,19 @@ def test_a_browser_gets_the_private_one_at_an_address(folder: TlsFolder, univers
     assert private.names == ("desk.example.org", "192.168.1.20", "localhost", "127.0.0.1", "::1")
 
 
-def test_a_source_that_serves_no_name_is_not_shown(folder: TlsFolder, university: University) -> None:
-    write(folder.own, university.issue(["elsewhere.example.org"]))
+def test_an_own_certificate_is_shown_with_its_names_where_server_names_holds_none(
+    folder: TlsFolder, university: University
+) -> None:
+    write(folder.own, university.issue(["elsewhere.example.org", "*.there.example.org"]))
     sources: list[Source] = list(find_sources(folder, True, (), NOW))
-    assert len(sources) == 2
-    assert len(describe(NAMES, sources)) == 1
+    own, private = describe(NAMES, sources)
+    assert own.names == ("*.there.example.org", "elsewhere.example.org")
+    assert set(private.names) >= {name.text for name in NAMES}
+
+
+def test_a_source_that_serves_no_name_is_not_shown(folder: TlsFolder, university: University) -> None:
+    write(folder.own, university.issue(["lab.example.org"]))
+    write(folder.public("lab.example.org"), university.issue(["lab.example.org"]))
+    sources: list[Source] = list(find_sources(folder, True, (LAB,), NOW))
+    assert len(sources) == 3
+    assert [served.kind for served in describe(NAMES, sources)] == [OWN, PRIVATE]
