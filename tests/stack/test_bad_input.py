@@ -68,6 +68,17 @@ def test_a_password_and_a_file_are_not_both_taken(own_stack: MakeStack) -> None:
     stack.compose("up", "-d", "--no-build")
     assert "are both set" in poll(lambda: stack.log() or None, 20, "the error")
     assert PASSWORD not in stack.log()
+    assert stack.compose("run", "--rm", "-T", "workhorse", check=False).returncode == 1
+
+
+def test_a_missing_password_file_is_named(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD_FILE="./no-such-file.txt")
+    result = stack.compose("up", "-d", "--no-build", check=False)
+    assert result.returncode != 0
+    last = result.stderr.splitlines()[-1]
+    assert "does not exist" in last
+    assert "no-such-file.txt" in last
+    assert not (stack.folder / "no-such-file.txt").exists()
 
 
 def test_a_missing_folder_is_not_made_by_root(own_stack: MakeStack) -> None:

@@ -25,6 +25,14 @@ def test_the_server_has_no_rights_but_its_user_s(stack: Stack) -> None:
             assert f"Cap{kind}:\t0000000000000000" in status
 
 
+def test_the_start_has_the_capabilities_that_it_needs_and_no_other(stack: Stack) -> None:
+    host = stack.container.attrs["HostConfig"]
+    assert host["CapDrop"] == ["ALL"]
+    added = {name.removeprefix("CAP_") for name in host["CapAdd"]}
+    assert added == {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETPCAP", "SETUID"}
+    assert not host["Privileged"]
+
+
 def test_no_process_of_root_is_left(stack: Stack) -> None:
     rows = stack.container.top(ps_args="-eo uid,pid,args")["Processes"]
     servers = [row for row in rows if "healthcheck" not in " ".join(row)]

@@ -59,6 +59,12 @@ def test_bytecode_is_compiled_and_caches_stay_out_of_the_image() -> None:
     script = """
 test -z "$(find /opt/server/lib/python3.13/site-packages/tornado -name '*.py' | while read -r f; do
   d=$(dirname "$f")/__pycache__; ls "$d/$(basename "$f" .py)".*.pyc >/dev/null || echo "$f"; done)"
+cd /opt/conda/envs/default/lib/python3.13/site-packages
+for package in numpy pandas IPython; do
+  test -n "$(find $package -name '*.py' | head -n 1)"
+  find $package -name '*.py' | while read -r f; do
+    name=${f##*/}; compgen -G "${f%/*}/__pycache__/${name%.py}.*.pyc" >/dev/null || echo "$f is not compiled"; done
+done
 ls /opt/workhorse/entrypoint/__pycache__/server.*.pyc >/dev/null
 for place in /root/.cache /opt/conda/pkgs /var/lib/apt/lists /run/secrets /tmp; do
   test -z "$(ls -A $place 2>/dev/null)" || { echo "$place is not empty:"; ls -A $place; }
