@@ -13,7 +13,7 @@ import pytest
 from entrypoint.settings import variable_names
 from tests.clients import Client
 from tests.stack.test_upgrade import STAND_IN_BASE, has_image
-from tests.stacks import REPOSITORY, Stack
+from tests.stacks import MACHINE_AUTHORITIES, REPOSITORY, Stack
 
 MakeStack = Callable[..., Stack]
 IMAGE = "workhorse-test-clone"
@@ -45,24 +45,27 @@ def base() -> dict[str, str]:
     return {"BASE_IMAGE": STAND_IN_BASE} if has_image(STAND_IN_BASE) else {}
 
 
-def make_up(clone: Stack) -> str:
+def make_up(clone: Stack) -> subprocess.CompletedProcess[str]:
     """What `make up` prints once an engine is there."""
     environ = {name: value for name, value in os.environ.items() if name not in variable_names()}
     environ |= {"COMPOSE_PROJECT_NAME": clone.project, "BIND_ADDRESS": "127.0.0.1", "PORT": str(clone.port)}
     command = [clone.folder / "host" / "up"]
-    return subprocess.run(command, env=environ | base(), capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, env=environ | base(), capture_output=True, text=True, check=True)
 
 
 def test_make_up_without_an_env_file_waits_until_it_serves_and_says_where(clone: Stack) -> None:
     (clone.folder / ".env").unlink()
     first = make_up(clone)
     assert clone.container.attrs["State"]["Health"]["Status"] == "healthy"
-    assert f"{clone.url}\n" in first
+    assert f"{clone.url}\n" in first.stdout
+    # The stand-in base is built with the machine's authorities, which no container has by itself.
+    told = "For notebooks too, put into .env: CA_FILE=/" in first.stderr
+    assert told == (has_image(STAND_IN_BASE) and MACHINE_AUTHORITIES.exists())
     with Client(clone.url, clone.authority()) as client:
         assert client.login(clone.generated_password()).status_code == 302
     started = clone.container.attrs["State"]["StartedAt"]
-    assert clone.generated_password() in first
-    second = make_up(clone)
+    assert clone.generated_password() in first.stdout
+    second = make_up(clone).stdout
     assert second.endswith(clone.workhorse("status"))
     assert clone.generated_password() not in second
     assert clone.container.attrs["State"]["StartedAt"] == started
