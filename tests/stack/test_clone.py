@@ -71,11 +71,11 @@ def test_make_up_without_an_env_file_waits_until_it_serves_and_says_where(clone:
     assert clone.container.attrs["State"]["StartedAt"] == started
 
 
-def test_a_base_that_the_env_file_alone_names_is_built_on(clone: Stack) -> None:
+def test_one_command_builds_on_the_base_that_the_env_file_alone_names_and_starts(clone: Stack) -> None:
     if not has_image(STAND_IN_BASE):
         pytest.skip("the stand-in base is not here: make base")
     clone.set(BASE_IMAGE=STAND_IN_BASE)
-    clone.compose("build")
+    clone.compose("up", "-d", "--wait")
     expected = layers(STAND_IN_BASE)
     assert layers(IMAGE)[: len(expected)] == expected
 
