@@ -35,7 +35,7 @@ def share_ca(places: Places, _: argparse.Namespace) -> int:
     import segno
 
     authority, settings = read_authority(places), read_known_settings(places).settings
-    open_sharing(places.sharing)
+    open_sharing(places.sharing, state_owner(places))
     names = settings.server_names or LOCAL_NAMES[:1]
     addresses = [f"https://{name.in_url}:{settings.port}{PATH}" for name in names]
     print(f"For {MINUTES} minutes the authority's certificate is offered to whoever opens one of:\n")

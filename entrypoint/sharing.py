@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
 import time
 import uuid
@@ -11,16 +12,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from entrypoint.authority import Authority
+    from entrypoint.private_files import Owner
 
 MINUTES = 10
 PATH = "/trust"
 
 
-def open_sharing(path: Path) -> None:
-    """Allows it from now on."""
+def open_sharing(path: Path, owner: Owner | None = None) -> None:
+    """Allows it from now on.
+
+    Args:
+        owner: Whose the file is to be where root writes it, so that the server's user can allow it again.
+    """
+    # Not even root may write to another's file in a folder that is open to all (protected_regular, proc_sys_fs(5)).
+    path.unlink(missing_ok=True)
     # A clock that nobody sets, and that every process in the container reads alike.
     path.write_text(str(time.clock_gettime(time.CLOCK_BOOTTIME) + MINUTES * 60))
     path.chmod(0o644)
+    if owner:
+        os.chown(path, owner.uid, owner.gid)
 
 
 def is_shared(path: Path) -> bool:

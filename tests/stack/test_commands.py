@@ -32,6 +32,12 @@ def test_a_terminal_is_told_the_addresses_of_the_env_file(stack: Stack, client: 
     assert "Password      as you set it" in told
 
 
+def test_the_authority_is_shared_by_turns_by_root_and_from_a_terminal(stack: Stack, client: Client) -> None:
+    for _ in range(2):
+        assert "For 10 minutes" in stack.workhorse("share-ca")
+        assert "exit status 0" in typed_in_a_terminal(client, "share-ca")
+
+
 def test_a_terminal_doesn_t_replace_the_password_of_the_env_file(stack: Stack, client: Client) -> None:
     printed = typed_in_a_terminal(client, "reset-password")
     assert "The password stands in .env" in printed
