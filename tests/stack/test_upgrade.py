@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import secrets
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,6 @@ from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stacks import MACHINE_AUTHORITIES, REPOSITORY, Stack, poll
 
-OLD_IMAGE = "workhorse-test-old"
 STAND_IN_BASE = "workhorse-base:local"
 # The last one whose state had no number of its layout yet.
 FIRST_VERSION = "cf76978"
@@ -26,26 +28,38 @@ def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, check=False)
 
 
-def earlier_commit() -> str:
-    """The first version, or in a shallow clone whatever came before this one."""
-    for commit in (FIRST_VERSION, "HEAD~1"):
-        if git("cat-file", "-e", f"{commit}^{{tree}}").returncode == 0:
-            return commit
-    pytest.skip("this clone holds no earlier commit to upgrade from: git fetch --unshallow")
-
-
-@pytest.fixture(scope="module")
-def old_image(tmp_path_factory: pytest.TempPathFactory) -> str:
+@dataclass(frozen=True)
+class OldVersion:
     """An earlier version's image, on the base that this one was built on."""
-    folder, commit = tmp_path_factory.mktemp("old"), earlier_commit()
+
+    image: str
+    has_second_factor: bool
+
+
+def has(commit: str, path: str = "") -> bool:
+    return git("cat-file", "-e", f"{commit}:{path}").returncode == 0
+
+
+@pytest.fixture(scope="module", params=[FIRST_VERSION, "HEAD~1"], ids=["first version", "previous commit"])
+def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldVersion]:
+    commit = request.param
+    if not has(commit):
+        pytest.skip(f"this clone doesn't hold {commit} to upgrade from: git fetch --unshallow")
+    # Runs beside this one may be of another commit.
+    image = f"workhorse-test-{secrets.token_hex(4)}"
+    build(commit, tmp_path_factory.mktemp("old"), image)
+    yield OldVersion(image, has(commit, "entrypoint/second_factor.py"))
+    subprocess.run(["docker", "image", "rm", image], check=True, capture_output=True)
+
+
+def build(commit: str, folder: Path, image: str) -> None:
     with tarfile.open(fileobj=io.BytesIO(git("archive", commit).stdout)) as archive:
         archive.extractall(folder, filter="data")
     secret = MACHINE_AUTHORITIES if MACHINE_AUTHORITIES.exists() else folder / "image" / "empty"
     base = os.environ.get("BASE_IMAGE") or (STAND_IN_BASE if has_image(STAND_IN_BASE) else "")
     options = [f"--build-arg=BASE_IMAGE={base}"] if base else []
-    command = ["docker", "build", "-q", f"--secret=id=ca,src={secret}", *options, "-t", OLD_IMAGE, str(folder)]
+    command = ["docker", "build", "-q", f"--secret=id=ca,src={secret}", *options, "-t", image, str(folder)]
     subprocess.run(command, check=True, capture_output=True)
-    return OLD_IMAGE
 
 
 def has_image(name: str) -> bool:
@@ -74,32 +88,47 @@ def assert_work_is_there(client: Client, stack: Stack) -> None:
     assert "dark" in stack.shell(f"cat ~/'{SETTING}'")
 
 
-def test_an_upgrade_keeps_everything(own_stack: Callable[..., Stack], old_image: str) -> None:
-    stack = own_stack()
-    use_image(stack, old_image)
+def recovery_codes(stack: Stack) -> list[str]:
+    """Of a fresh enrolment. Any of them opens at any time, and once."""
+    return stack.workhorse("totp").split("shown this once:\n")[1].split("\n\n")[0].split()
+
+
+def logins(stack: Stack) -> list[dict[str, object]]:
+    listed: list[dict[str, object]] = json.loads(stack.shell("cat /var/lib/workhorse/logins.json || echo []"))
+    return listed
+
+
+def test_an_upgrade_keeps_everything(own_stack: Callable[..., Stack], old: OldVersion) -> None:
+    stack = own_stack(TOTP="on" if old.has_second_factor else "off")
+    use_image(stack, old.image)
     stack.up()
+    spent, unspent = recovery_codes(stack)[:2] if old.has_second_factor else ("", "")
     authority, password = stack.authority(), stack.generated_password()
     trusted, certificate = authority.read_bytes(), stack.shell("sha256sum /var/lib/workhorse/tls/server.pem")
     with Client(stack.url, authority) as client:
-        assert client.login(password).status_code == 302
+        assert client.login(password, spent).status_code == 302
         work(client, stack)
         client.session.close()
-        old = stack.container.attrs["Image"]
+        old_id, listed = stack.container.attrs["Image"], logins(stack)
+        assert len(listed) == old.has_second_factor
         use_image(stack, "workhorse")
         stack.up()
-        assert stack.container.attrs["Image"] != old
+        assert stack.container.attrs["Image"] != old_id
         assert stack.authority().read_bytes() == trusted
         assert stack.shell("sha256sum /var/lib/workhorse/tls/server.pem") == certificate
         assert stack.shell("cat /var/lib/workhorse/layout") == "1"
         # The session is the same one: whoever was logged in is so still.
         assert client.is_logged_in()
         assert_work_is_there(client, stack)
+    assert logins(stack) == listed
     with Client(stack.url, authority) as another:
-        assert another.login(password).status_code == 302
+        assert another.login(password, spent).status_code == (401 if old.has_second_factor else 302)
+        assert another.login(password, unspent).status_code == 302
+    assert logins(stack)[: len(listed)] == listed
     assert "made up now" not in stack.log()
 
 
-def test_a_downgrade_by_one_version_serves_the_same_work(own_stack: Callable[..., Stack], old_image: str) -> None:
+def test_a_downgrade_by_one_version_serves_the_same_work(own_stack: Callable[..., Stack], old: OldVersion) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
     authority = stack.authority()
@@ -107,7 +136,7 @@ def test_a_downgrade_by_one_version_serves_the_same_work(own_stack: Callable[...
         client.login(PASSWORD)
         work(client, stack)
         client.session.close()
-        for image in (old_image, "workhorse"):
+        for image in (old.image, "workhorse"):
             use_image(stack, image)
             stack.up()
             assert stack.authority().read_bytes() == authority.read_bytes()
