@@ -14,7 +14,8 @@ from tests.stacks import Stack, new_stack, poll, prepared
 
 MakeStack = Callable[..., Stack]
 POINTS = 30
-WORKS = "test -e ~/venv/bin/activate && test -e ~/venv/bin/activate.fish && pip3 --version >/dev/null && pip --version"
+# By their paths, since the default kernel's own pip stands behind them.
+WORKS = "cd ~/venv/bin && test -e activate && test -e activate.fish && ./pip3 --version >/dev/null && ./pip --version"
 
 
 @contextmanager
