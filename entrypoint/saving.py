@@ -37,7 +37,7 @@ class WholeFiles(AsyncLargeFileManager):
 
 def refuse_read_only(path: Path) -> None:
     """Names the reason, which Jupyter takes for a lack of permission where the file exists: chmod wouldn't help."""
-    if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+    if os.statvfs(path if path.exists() else path.parent).f_flag & os.ST_RDONLY:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), path.name)
 
 
