@@ -89,7 +89,7 @@ def set_aside(path: Path) -> Path | None:
 
 def _name_aside(path: Path) -> Path:
     number = 1
-    while (aside := path.with_name(f"{path.name}.set-aside-{number}")).exists():
+    while os.path.lexists(aside := path.with_name(f"{path.name}.set-aside-{number}")):
         number += 1
     return aside
 
