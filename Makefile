@@ -29,7 +29,10 @@ base: engine ## build the stand-in base image, for machines that reach no regist
 
 test: engine browser pebble faketime $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
 	host/image
-	$(PYTHON) -m pytest tests
+	$(PYTHON) -m pytest tests/unit --numprocesses 2
+	@# Alone: Chromium drops what it is loading whenever another stack's network comes or goes.
+	$(PYTHON) -m pytest tests/browser
+	$(PYTHON) -m pytest tests/stack --numprocesses 2 --dist loadfile --durations 10
 
 test-unit: $(VENV)/ready ## run the tests that need no Docker
 	$(PYTHON) -m pytest tests/unit

@@ -19,10 +19,15 @@ def healthcheck(stack: Stack, *options: str) -> tuple[int, str]:
     return result.returncode, result.stdout.strip()
 
 
-def reported_at(stack: Stack) -> datetime | None:
-    """When the engine heard for the first time that the server is healthy, however late we ask."""
+def first_success(stack: Stack) -> tuple[datetime, datetime] | None:
+    """When the first probe that found the server well began, and when the one before it was over."""
     probes = stack.container.attrs["State"]["Health"]["Log"]
-    return next((datetime.fromisoformat(probe["End"]) for probe in probes if probe["ExitCode"] == 0), None)
+    times = [(datetime.fromisoformat(probe["Start"]), datetime.fromisoformat(probe["End"])) for probe in probes]
+    successes = [number for number, probe in enumerate(probes) if probe["ExitCode"] == 0]
+    if not successes:
+        return None
+    number = successes[0]
+    return times[number][0], times[number - 1][1] if number else datetime.fromtimestamp(0, UTC)
 
 
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
@@ -38,7 +43,10 @@ def test_it_reports_within_two_seconds_of_readiness(own_stack: MakeStack) -> Non
         return datetime.now(UTC)
 
     ready = poll(answered_at)
-    assert (poll(lambda: reported_at(stack)) - ready).total_seconds() < SECONDS_AFTER_READY
+    began, one_before_ended = poll(lambda: first_success(stack))
+    # By the engine's clock, and without what a busy machine takes for a probe itself.
+    assert (began - max(ready, one_before_ended)).total_seconds() < SECONDS_AFTER_READY
+    assert stack.container.attrs["Config"]["Healthcheck"]["StartInterval"] == 10**9
 
 
 def test_it_ignores_proxies(stack: Stack) -> None:
