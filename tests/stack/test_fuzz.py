@@ -119,7 +119,7 @@ def test_idle_strangers_keep_nobody_out(stack: Stack, authority: Path, tls: ssl.
 
 # The last of this file, since it leaves no guess to anybody.
 def test_a_fuzzer_meets_no_error_no_hang_and_no_growth(stack: Stack, tls: ssl.SSLContext, form: Form) -> None:
-    seed = int(os.environ.get("FUZZ_SEED", time.time_ns() % 10**9))
+    seed = int(os.environ.get("FUZZ_SEED", "1"))
     print(f"FUZZ_SEED={seed}")
     chance = random.Random(seed)  # noqa: S311  # nothing secret
     fuzz(stack, tls, form, chance, WARMING)
