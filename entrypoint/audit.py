@@ -6,14 +6,15 @@ import argparse
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from entrypoint.enrolment import NOBODY, enrolled
+from entrypoint.errors import Problem
 from entrypoint.identity import Identity, find_identity
 from entrypoint.known_settings import given_password, read_known_settings
-from entrypoint.memory import limit_bytes
-from entrypoint.password_file import CLOSE, FILE, password_exposure
+from entrypoint.memory import in_gib, limit_bytes, machine_bytes
+from entrypoint.password_file import ONLY_THE_HASH, password_exposure
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
 from entrypoint.serving import PRIVATE
@@ -23,6 +24,7 @@ from entrypoint.status import read_report
 
 PASSWORD_LENGTH_GOOD = 14
 IMAGE_AGE = timedelta(days=90)
+SHARE_OF_NOTEBOOKS = 7 / 8
 # What the build itself writes, layer by layer, while programs keep the time of their own making. A layer from the
 # build's cache is as old as when it was made.
 BUILT = (
@@ -31,14 +33,6 @@ BUILT = (
     "opt/server/conda-meta/history",
     "opt/conda/envs/default/conda-meta/history",
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One weakness and its remedy."""
-
-    weakness: str
-    remedy: str
 
 
 def audit(places: Places, _: argparse.Namespace) -> int:
@@ -52,7 +46,7 @@ def audit(places: Places, _: argparse.Namespace) -> int:
         identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
         findings = [*judge_password(password, places), *judge_password_file(password, identity), *findings]
     for finding in findings:
-        print(f"- {finding.weakness}\n  {finding.remedy}\n")
+        print(f"- {finding}\n")
     print(f"{len(findings)} found." if findings else "Nothing weak found.")
     if not password:
         print("The password is not known here, so it was not judged. On the host:")
@@ -60,74 +54,80 @@ def audit(places: Places, _: argparse.Namespace) -> int:
     return 1 if findings else 0
 
 
-def judge_password(settings: Settings, places: Places) -> Iterator[Finding]:
+def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
     password = settings.jupyter_password
     if password is None:
         if is_password_in_log(places):
-            yield Finding(
+            yield Problem(
                 "The password is the one that was made up at the first start, and the log may still hold it.",
                 "Make up one that the log won't hold: docker compose exec workhorse workhorse reset-password",
             )
         return
     if len(password) < PASSWORD_LENGTH_GOOD:
-        yield Finding(
+        yield Problem(
             f"The password has {len(password)} characters, fewer than {PASSWORD_LENGTH_GOOD}.",
             "Choose a longer one in .env: JUPYTER_PASSWORD='four words of your choice'",
         )
     if len(set(password)) < 6:
-        yield Finding(
+        yield Problem(
             "The password repeats a few characters.",
             "Choose another in .env: JUPYTER_PASSWORD='four words of your choice'",
         )
     if not settings.jupyter_password_file:
-        yield Finding(
+        yield Problem(
             "Whoever may use Docker on this machine reads the password with docker inspect.",
-            f"Put it into a file that root alone can read: {CLOSE}   then in .env: JUPYTER_PASSWORD_FILE={FILE}",
+            f"{ONLY_THE_HASH} JUPYTER_PASSWORD=''   then: docker compose up -d",
         )
 
 
-def judge_password_file(settings: Settings, identity: Identity) -> Iterator[Finding]:
+def judge_password_file(settings: Settings, identity: Identity) -> Iterator[Problem]:
     if exposure := password_exposure(settings, identity):
-        yield Finding(exposure.what, exposure.remedy)
+        yield exposure
 
 
-def judge_door(settings: Settings, places: Places) -> Iterator[Finding]:
+def judge_door(settings: Settings, places: Places) -> Iterator[Problem]:
     is_public = settings.bind_address in (EVERYWHERE, "::", "[::]")
     trusted = any(served.kind != PRIVATE for served in read_report(places.certificate_report))
     if is_public and not trusted:
-        yield Finding(
+        yield Problem(
             "It listens on every address without a certificate that browsers trust, so people learn to click on.",
             "Trust its authority on each device (workhorse share-ca), or set LETSENCRYPT_EMAIL or CERTIFICATE_FILE.",
         )
     if is_public and not settings.totp:
-        yield Finding(
+        yield Problem(
             "It listens on every address with a password as its only lock.",
             "Ask for codes from your phone: docker compose exec workhorse workhorse totp   then in .env: TOTP=on",
         )
-    if settings.totp and not places.second_factor.exists():
-        yield Finding(
-            "TOTP is on, but no phone is enrolled, so nobody can log in.",
-            "Enrol one: docker compose exec workhorse workhorse totp",
-        )
+    if settings.totp and not enrolled(places.second_factor):
+        yield NOBODY
 
 
-def judge_walls(settings: Settings, places: Places, now: datetime) -> Iterator[Finding]:
+def judge_walls(settings: Settings, places: Places, now: datetime) -> Iterator[Problem]:
     mode = places.repositories.stat().st_mode
     if mode & stat.S_IWOTH:
-        yield Finding(
+        yield Problem(
             "Everybody on the host may write into the notebooks' folder, and so run code in your kernels.",
             f"On the host: chmod o-w {settings.repositories}",
         )
     age = image_age(places.root, now)
     if age > IMAGE_AGE:
-        yield Finding(
+        yield Problem(
             f"The image is {age.days} days old, and so are its programs' mended holes.",
             "Build it anew: git pull && docker compose build --pull --no-cache && docker compose up -d",
         )
-    if limit_bytes(places.root / "sys/fs/cgroup") is None:
-        yield Finding(
-            "A notebook may take all of this machine's memory, and other programs with it.",
-            "Leave some of it to the rest: MEMORY_LIMIT=64g",
+    yield from judge_memory(limit_bytes(places.root / "sys/fs/cgroup"), machine_bytes(places.root / "proc/meminfo"))
+
+
+def judge_memory(limit: int | None, machine: int) -> Iterator[Problem]:
+    """Whether something is left to the host; both in bytes."""
+    mebibytes = int(machine / 2**20 * SHARE_OF_NOTEBOOKS)
+    proposed = f"{mebibytes // 1024}g" if mebibytes >= 8192 else f"{mebibytes}m"
+    remedy = f"Leave some of it to other programs, in .env: MEMORY_LIMIT={proposed}"
+    if limit is None:
+        yield Problem(f"Notebooks may take all of this machine's memory, {in_gib(machine)}.", remedy)
+    elif limit >= machine:
+        yield Problem(
+            f"MEMORY_LIMIT is {in_gib(limit)}, no less than all of this machine's memory, {in_gib(machine)}.", remedy
         )
 
 

@@ -21,12 +21,13 @@ from traitlets import Bool, Unicode
 
 from entrypoint.clients import client_address, client_group, parse_networks
 from entrypoint.devices import device_of
+from entrypoint.enrolment import NOBODY, enrolled
 from entrypoint.errors import WorkhorseError
 from entrypoint.limiter import Limiter
 from entrypoint.logins import Login, added, browser_name, read_logins, write_logins
 from entrypoint.places import Places
 from entrypoint.private_files import write_private
-from entrypoint.second_factor import check, from_json, to_json
+from entrypoint.second_factor import check, to_json
 from entrypoint.strangers import bound_strangers
 
 # What a stranger gets to see; each may be asked for without a login, and nothing else.
@@ -105,14 +106,11 @@ class Door(PasswordIdentityProvider):
 
     def _spend(self, code: str, password_is_right: bool) -> bool:
         """Whether a code is right; beside the right password, it is spent."""
-        try:
-            after = check(from_json(self.places.second_factor.read_text()), code, datetime.now(UTC))
-        except (OSError, ValueError):
-            self.log.warning(
-                "TOTP is on, but no phone is enrolled, or not soundly, so nobody can log in: "
-                "docker compose exec workhorse workhorse totp"
-            )
+        factor = enrolled(self.places.second_factor)
+        if factor is None:
+            self.log.warning("%s", NOBODY)
             return False
+        after = check(factor, code, datetime.now(UTC))
         if after is None or not password_is_right:
             return after is not None
         try:
@@ -129,7 +127,7 @@ class Door(PasswordIdentityProvider):
         now = datetime.now(UTC).isoformat(timespec="seconds")
         knew_password = verdict.password and not verdict.opens
         self.logins = added(self.logins, Login(now, address, agent, verdict.opens, knew_password=knew_password))
-        wrong = "The right password with a wrong code" if knew_password else "A wrong password"
+        wrong = "The right password with a wrong or used code" if knew_password else "A wrong password"
         self.log.warning("%s from %s (%s).", "Login" if verdict.opens else wrong, address, agent)
         return self.logins
 

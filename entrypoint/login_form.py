@@ -11,10 +11,15 @@ from jupyter_server.auth.login import LoginFormHandler
 
 from entrypoint.devices import device_of, make_known
 from entrypoint.door import Door
+from entrypoint.enrolment import NOBODY, enrolled
 from entrypoint.limiter import DEVICE
 
 FORM_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; base-uri 'none'; "
 FORM_POLICY += "frame-ancestors 'none'"
+
+WRONG = "This is not the password."
+# Not which of the two, or a stranger could guess one after the other.
+WRONG_CODE = "Password or code is not right. Each code works once."
 
 
 class LoginHandler(LoginFormHandler):
@@ -35,7 +40,7 @@ class LoginHandler(LoginFormHandler):
         password, code = (self.get_body_argument(name, "") for name in ("password", "code"))
         if not await door.judge(self, password, code, is_known):
             self.set_status(401)
-            self._tell("This is not the password." if not door.second_factor else "Password or code is not right.")
+            self._tell(WRONG_CODE if door.second_factor else WRONG)
             return
         door.limiter.succeeded(budget)
         self._let_in(door)
@@ -60,7 +65,9 @@ class LoginHandler(LoginFormHandler):
         self._render({"error": text})
 
     def render_template(self, name: str, **values: Any) -> Any:
-        return super().render_template(name, second_factor=self.identity_provider.second_factor, **values)
+        door: Door = self.identity_provider
+        locked_out = NOBODY if door.second_factor and not enrolled(door.places.second_factor) else None
+        return super().render_template(name, second_factor=door.second_factor, locked_out=locked_out, **values)
 
 
 def _duration(seconds: int) -> str:

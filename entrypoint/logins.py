@@ -15,7 +15,7 @@ KEPT = 100
 SHOWN_OF_EACH_KIND = 4
 # In the order in which one hides behind another's name: Edge says Chrome too, and Chrome says Safari.
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
-KINDS = ("wrong", "right password, wrong code", "logged in")
+KINDS = ("wrong password", "right password, wrong or used code", "logged in")
 SYSTEMS = ("iPhone", "iPad", "Android", "Windows", "Mac", "CrOS", "Linux")
 
 
@@ -111,6 +111,6 @@ def last_before_this(logins: Sequence[Login]) -> str | None:
         sum(each.count for each in logins[previous + 1 : latest] if each.kind == kind) for kind in (0, 1)
     )
     guesses = f" Wrong passwords since: {wrong}." if wrong else ""
-    codes = f" Right passwords with a wrong code since: {wrong_codes}." if wrong_codes else ""
+    codes = f" Right passwords with a wrong or used code since: {wrong_codes}." if wrong_codes else ""
     login = logins[previous]
     return f"Last login before this one: {login.minute} from {login.address} ({login.browser}).{guesses}{codes}"

@@ -26,6 +26,7 @@ class Status:
     warnings: tuple[str, ...] = ()
     plans: tuple[str, ...] = ()
     generated_password: str | None = None
+    recovery_codes: int | None = None
     logins: tuple[str, ...] = ()
 
 
@@ -42,10 +43,12 @@ def _lines(status: Status) -> Iterator[str]:
     yield from _addresses(settings.server_names, settings.port, settings.bind_address)
     yield ""
     yield f"  Password      {_password(status)}"
+    if status.recovery_codes is not None:
+        yield f"                and a code from your phone, or one of {status.recovery_codes} recovery codes"
     yield f"  Notebooks     {settings.repositories} on this machine"
     yield from _certificates(status)
     for number, login in enumerate(status.logins):
-        yield f"  {'' if number else 'At the door':12}  {login}"
+        yield f"  {'' if number else 'Logins':12}  {login}"
     for warning in status.warnings:
         first, *rest = warning.splitlines()
         yield ""

@@ -12,6 +12,7 @@ from entrypoint.settings import Settings
 # The container knows the mounted file alone, and not by which name .env gives it.
 FILE = "./password.txt"
 CLOSE = f"sudo chown root:root {FILE} && sudo chmod 600 {FILE}"
+ONLY_THE_HASH = "Once started, only its hash is needed, and the password stays the same. In .env:"
 
 
 def password_exposure(settings: Settings, identity: Identity) -> Problem | None:
@@ -33,6 +34,6 @@ def _remedy(identity: Identity) -> str:
         return f"On the host, with that file's name: {CLOSE}"
     # The start reads the file as the same user as notebooks do.
     return (
-        "No owner or mode can mend that here, where the start is the same user as notebooks. Once started, only the "
-        "hash is needed: empty JUPYTER_PASSWORD_FILE in .env, then docker compose up -d. The password stays the same."
+        "No owner or mode can mend that here, where the start is the same user as notebooks.\n"
+        f"  {ONLY_THE_HASH} JUPYTER_PASSWORD_FILE=   then: docker compose up -d"
     )

@@ -60,14 +60,24 @@ def status_now(
 ) -> Status:
     """What a server comes to that starts now."""
     sources = find_current(places, known.settings, now)
+    nobody_enrolled, recovery_codes = _second_factor(places) if known.settings.totp else (None, None)
     return Status(
         known.settings,
         known.has_password,
         authority,
         served=tuple(describe(known.settings.server_names, sources)),
-        warnings=(*warnings, *endings(authority, sources, now)),
+        warnings=(*warnings, *filter(None, [nobody_enrolled]), *endings(authority, sources, now)),
         plans=tuple(plans(places, known.settings, sources)),
+        recovery_codes=recovery_codes,
     )
+
+
+def _second_factor(places: Places) -> tuple[str | None, int | None]:
+    """Why nobody can log in, or else how many recovery codes are left."""
+    from entrypoint.enrolment import NOBODY, enrolled  # slow, and off unless asked for
+
+    factor = enrolled(places.second_factor)
+    return (None, len(factor.recovery_hashes)) if factor else (str(NOBODY), None)
 
 
 def find_current(places: Places, settings: Settings, now: datetime) -> tuple[Source, ...]:

@@ -103,7 +103,7 @@ def test_a_code_is_asked_for_besides_the_password(
             page.get_by_label("Code from your phone").fill(code)
             if code == "000 000":
                 page.keyboard.press("Enter")
-                expect(page.get_by_role("alert")).to_have_text("Password or code is not right.")
+                expect(page.get_by_role("alert")).to_have_text("Password or code is not right. Each code works once.")
                 screenshot(page, "code.png")
             else:
                 page.get_by_role("button", name="Log in").click()

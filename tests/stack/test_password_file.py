@@ -70,7 +70,7 @@ def test_where_start_and_notebooks_are_one_user_the_hash_alone_is_left(own_stack
     stack.up()
     for text in (stack.log(), audit(stack)):
         assert "No owner or mode can mend that here" in text
-        assert "empty JUPYTER_PASSWORD_FILE in .env" in text
+        assert "In .env: JUPYTER_PASSWORD_FILE=   then: docker compose up -d" in text
     stack.set(JUPYTER_PASSWORD_FILE="")
     stack.up()
     # The same password still opens.

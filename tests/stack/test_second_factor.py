@@ -18,7 +18,7 @@ from tests.stacks import Stack, new_stack, poll, running
 
 STATE = "/var/lib/workhorse/second-factor.json"
 STEP_SECONDS = 30
-REFUSAL = "Password or code is not right."
+REFUSAL = "Password or code is not right. Each code works once."
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,23 @@ def test_without_a_phone_nobody_gets_in_and_the_log_says_which_command(stack: St
     stack.shell(f"rm -f {STATE}")
     for code in (None, "", "000000"):
         assert login(stack, authority, "203.0.113.1", code)[0] == 401
-    assert "docker compose exec workhorse workhorse totp" in stack.log()
+    told = "TOTP is on, but no phone is enrolled, so nobody can log in."
+    log, status = stack.log(), stack.workhorse("status")
+    # At the start, at each try, at the form, and when asked.
+    assert f"ATTENTION     {told}" in log
+    assert log.count(told) >= 4
+    assert f"ATTENTION     {told}" in status
+    with visitor(stack, authority) as client:
+        page = client.session.get(f"{stack.url}/login", timeout=30).text
+    for text in (log, status, page):
+        assert "docker compose exec workhorse workhorse totp" in text
+
+
+def test_the_status_counts_the_recovery_codes_that_are_left(stack: Stack, authority: Path, phone: Phone) -> None:
+    assert login(stack, authority, "203.0.113.8", phone.recovery_codes[0])[0] == 302
+    assert "a code from your phone, or one of 9 recovery codes" in stack.workhorse("status")
+    with visitor(stack, authority) as client:
+        assert "no phone" not in client.session.get(f"{stack.url}/login", timeout=30).text
 
 
 def test_password_and_code_open_and_neither_does_alone(stack: Stack, authority: Path, phone: Phone) -> None:
@@ -92,10 +108,10 @@ def test_a_right_password_with_a_wrong_code_is_told_to_the_owner_alone(
     assert login(stack, authority, "203.0.113.30", wrong_code)[0] == 401
     assert login(stack, authority, "203.0.113.31", code, WRONG)[0] == 401
     log, status = stack.log(), stack.workhorse("status")
-    assert "The right password with a wrong code from 203.0.113.30 (" in log
+    assert "The right password with a wrong or used code from 203.0.113.30 (" in log
     assert "A wrong password from 203.0.113.31 (" in log
-    assert "  right password, wrong code, from 203.0.113.30 (" in status
-    assert "  wrong, from 203.0.113.31 (" in status
+    assert "  right password, wrong or used code, from 203.0.113.30 (" in status
+    assert "  wrong password, from 203.0.113.31 (" in status
 
 
 def test_the_form_asks_for_the_code(stack: Stack, authority: Path) -> None:

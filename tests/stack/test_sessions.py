@@ -192,7 +192,7 @@ def test_the_list_of_logins_holds_time_address_browser_and_outcome(stack: Stack,
     lines = stack.shell(f'/opt/server/bin/python -I -c "{code}"').splitlines()
     time = r"20\d\d-\d\d-\d\d \d\d:\d\d UTC"
     assert re.fullmatch(rf"{time}  logged in, from 203\.0\.113\.30 \(Firefox on Linux\)", lines[-2])
-    assert re.fullmatch(rf"{time}  wrong, 2 times, from 203\.0\.113\.31 \(unknown browser\)", lines[-1])
+    assert re.fullmatch(rf"{time}  wrong password, 2 times, from 203\.0\.113\.31 \(unknown browser\)", lines[-1])
     assert stack.shell("stat -c %a /var/lib/workhorse/logins.json") == "600\n"
 
 
@@ -201,8 +201,8 @@ def test_the_status_shows_a_login_behind_a_flood_of_guesses(stack: Stack, author
     addresses = [f"198.51.100.{number}" for number in range(12)]
     for address in addresses:
         come(stack, authority, address, WRONG, "curl/8.5.0")
-    door = stack.workhorse("status").split("At the door", 1)[1].splitlines()
+    door = stack.workhorse("status").split("Logins", 1)[1].splitlines()
     assert any("logged in, from 203.0.113.40 (Firefox on Linux)" in line for line in door)
-    assert [line.split("from ")[1] for line in door if "wrong, from 198" in line] == [
+    assert [line.split("from ")[1] for line in door if "wrong password, from 198" in line] == [
         f"{address} (curl)" for address in addresses[-4:]
     ]

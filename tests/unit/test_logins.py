@@ -26,7 +26,7 @@ def test_a_list_of_an_earlier_version_stays_readable(tmp_path: Path) -> None:
     earlier = {"time": "2026-11-24T12:00:00+00:00", "address": "203.0.113.1", "browser": "curl", "success": False}
     file.write_text(json.dumps([earlier | {"count": 3}]))
     kept = read_logins(file)
-    assert [each.line for each in kept] == ["2026-11-24 12:00 UTC  wrong, 3 times, from 203.0.113.1 (curl)"]
+    assert [each.line for each in kept] == ["2026-11-24 12:00 UTC  wrong password, 3 times, from 203.0.113.1 (curl)"]
     write_logins(file, kept)
     assert read_logins(file) == kept
 
@@ -36,7 +36,7 @@ def test_a_right_password_with_a_wrong_code_is_told_apart_from_a_wrong_password(
     for knew_password in (False, True, True, False):
         kept = added(kept, login(1, success=False, knew_password=knew_password))
     whats = [each.line.split("  ")[1].split(", from")[0] for each in kept]
-    assert whats == ["wrong", "right password, wrong code, 2 times", "wrong"]
+    assert whats == ["wrong password", "right password, wrong or used code, 2 times", "wrong password"]
 
 
 def test_a_flood_hides_neither_the_logins_nor_a_known_password() -> None:
@@ -59,5 +59,5 @@ def test_who_logs_in_is_told_that_somebody_knew_the_password() -> None:
     guesses = [login(2, success=False), login(3, success=False, knew_password=True)]
     told = last_before_this([login(1), *guesses, login(4)])
     assert told
-    assert told.endswith(" Wrong passwords since: 1. Right passwords with a wrong code since: 1.")
+    assert told.endswith(" Wrong passwords since: 1. Right passwords with a wrong or used code since: 1.")
     assert "since" not in str(last_before_this([*guesses, login(4), login(5)]))
