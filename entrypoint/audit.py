@@ -18,7 +18,7 @@ from entrypoint.password_file import ONLY_THE_HASH, password_exposure
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
 from entrypoint.serving import PRIVATE
-from entrypoint.settings import EVERYWHERE, Settings
+from entrypoint.settings import EXAMPLE, Settings
 from entrypoint.state import is_password_in_log
 from entrypoint.status import read_report
 
@@ -66,12 +66,12 @@ def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
     if len(password) < PASSWORD_LENGTH_GOOD:
         yield Problem(
             f"The password has {len(password)} characters, fewer than {PASSWORD_LENGTH_GOOD}.",
-            "Choose a longer one in .env: JUPYTER_PASSWORD='four words of your choice'",
+            f"Choose a longer one in .env: JUPYTER_PASSWORD='{EXAMPLE}'",
         )
     if len(set(password)) < 6:
         yield Problem(
             "The password repeats a few characters.",
-            "Choose another in .env: JUPYTER_PASSWORD='four words of your choice'",
+            f"Choose another in .env: JUPYTER_PASSWORD='{EXAMPLE}'",
         )
     if not settings.jupyter_password_file:
         yield Problem(
@@ -86,7 +86,7 @@ def judge_password_file(settings: Settings, identity: Identity) -> Iterator[Prob
 
 
 def judge_door(settings: Settings, places: Places) -> Iterator[Problem]:
-    is_public = settings.bind_address in (EVERYWHERE, "::", "[::]")
+    is_public = settings.bound.is_unspecified
     trusted = any(served.kind != PRIVATE for served in read_report(places.certificate_report))
     if is_public and not trusted:
         yield Problem(

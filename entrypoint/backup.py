@@ -68,7 +68,7 @@ def become_owner(folder: Path) -> None:
 def summary(contents: Contents, written: Written) -> Iterator[str]:
     left_out = ", ".join(f"{len(names)} {reason}" for reason, names in sorted(contents.left_out.items()))
     yield (
-        f"Backed up {written.files} files, {written.bytes / 1e6:.1f} MB, into {written.archive_bytes / 1e6:.1f} MB. "
+        f"Backed up {written.files} files, {_size(written.bytes)}, into {_size(written.archive_bytes)}. "
         f"Left out: {left_out or 'nothing'}."
     )
     notes = [(name, "unreadable") for name in contents.left_out.get(UNREADABLE, [])] + [*written.notes.items()]
@@ -77,3 +77,7 @@ def summary(contents: Contents, written: Written) -> Iterator[str]:
     if hidden := len(notes[NOTES_SHOWN:]):
         yield f"  and {hidden} more"
     yield "The archive holds this server's keys and password hash: who has it can pass for the server. Keep it safe."
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from entrypoint.authority import Authority, load_authority, make_authority
 from entrypoint.errors import WorkhorseError
@@ -12,6 +12,7 @@ from entrypoint.known_settings import read_known_settings
 from entrypoint.names import LOCAL_NAMES
 from entrypoint.places import Places
 from entrypoint.private_files import replace_private
+from entrypoint.settings import Settings
 from entrypoint.sharing import MINUTES, PATH, apple_profile, open_sharing
 from entrypoint.state import state_owner
 
@@ -31,23 +32,36 @@ def ca(places: Places, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def share_ca(places: Places, _: argparse.Namespace) -> int:
-    import segno
-
+def share_ca(places: Places, arguments: argparse.Namespace) -> int:
+    if arguments.stop:
+        places.sharing.unlink(missing_ok=True)
+        print("The authority's certificate is offered no more.")
+        return 0
     authority, settings = read_authority(places), read_known_settings(places).settings
     open_sharing(places.sharing, state_owner(places))
-    names = settings.server_names or LOCAL_NAMES[:1]
-    addresses = [f"https://{name.in_url}:{settings.port}{PATH}" for name in names]
-    print(f"For {MINUTES} minutes the authority's certificate is offered to whoever opens one of:\n")
-    for address in addresses:
-        print(f"  {address}")
-    print("\nOn the phone: go on past the warning, once. This opens the first:\n")
-    segno.make(addresses[0]).terminal(compact=True)
-    print("Compare the SHA-256 fingerprint there with this one:")
+    end = datetime.now(UTC) + timedelta(minutes=MINUTES)
+    print(f"For {MINUTES} minutes, until {end:%H:%M} UTC, the authority's certificate is offered at:\n")
+    _show_addresses(settings)
+    print("Go on past the warning there, once, and compare the SHA-256 fingerprint with this one:")
     print(f"  {authority.fingerprint}")
-    if not settings.server_names:
-        print("\nNo phone knows this machine as 'localhost'. In .env: SERVER_NAMES=lab.example.org,192.168.1.20")
+    print("To end it sooner: docker compose exec workhorse workhorse share-ca --stop")
     return 0
+
+
+def _show_addresses(settings: Settings) -> None:
+    """With a QR code of the first, where a phone can reach it."""
+    if settings.bound.is_loopback:
+        print(f"  https://localhost:{settings.port}{PATH}   (through an ssh tunnel; BIND_ADDRESS keeps phones out)\n")
+        return
+    if not settings.server_names:
+        print(f"  https://THIS-MACHINES-NAME:{settings.port}{PATH}\n")
+        print("With that name in .env, a QR code leads phones there: SERVER_NAMES=lab.example.org,192.168.1.20\n")
+        return
+    import segno
+
+    addresses = [f"https://{name.in_url}:{settings.port}{PATH}" for name in settings.server_names]
+    print("\n".join(f"  {address}" for address in addresses), "\n\nThis opens the first:\n", sep="")
+    segno.make(addresses[0]).terminal(compact=True)
 
 
 def renew(places: Places, _: argparse.Namespace) -> int:

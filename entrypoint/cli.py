@@ -94,11 +94,14 @@ COMMANDS = (
         "share-ca",
         "entrypoint.certificate_commands:share_ca",
         "offer the authority's certificate to phones for ten minutes, with a QR code",
+        flags=(("--stop", "offer it no more"),),
     ),
     Command("renew", "entrypoint.certificate_commands:renew", "ask Let's Encrypt now, without waiting"),
     Command("new-authority", "entrypoint.certificate_commands:new_authority", NEW_AUTHORITY, NEW_AUTHORITY_HELP),
     Command("audit", "entrypoint.audit:audit", "what is weak about this installation, and how to mend it"),
-    Command("backup", "entrypoint.backup:run", "write everything but notebooks to standard output", BACKUP_HELP),
+    Command(
+        "backup", "entrypoint.backup:run", "write everything but notebooks and .env to standard output", BACKUP_HELP
+    ),
     Command(
         "restore",
         "entrypoint.restore:run",
@@ -164,7 +167,7 @@ def check_health(places: Places, _: argparse.Namespace) -> int:
 
 
 def main() -> None:
-    arguments = parser().parse_args()
+    arguments = parser().parse_args(sys.argv[1:] or ["--help"])
     module, _, function = arguments.command.function.partition(":")
     try:
         sys.exit(getattr(import_module(module), function)(Places(), arguments))

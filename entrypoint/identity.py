@@ -121,10 +121,12 @@ def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | No
             f"Nothing can be saved: on the host, {host_folder} belongs to another user than the one who runs Docker.\n"
             f"  On the host, as that one: sudo chown -R $(id -u):$(id -g) '{host_folder}' && docker compose restart"
         )
+    whose = "root" if status.st_uid == ROOT else f"user {status.st_uid}, group {status.st_gid}"
     return (
-        f"Nothing can be saved: on the host, {host_folder} belongs to user {status.st_uid}, group {status.st_gid} "
-        f"(mode {status.st_mode & 0o7777:04o}), and the server runs as user {user.uid}.\n"
-        f"  On the host: sudo chown -R {user.uid}:{user.gid} '{host_folder}' && docker compose restart"
+        f"Nothing can be saved: on the host, {host_folder} belongs to {whose} (mode {status.st_mode & 0o7777:04o}), "
+        f"and the server runs as user {user.uid}.\n"
+        f"  To give user {user.uid} the folder and all that is in it, on the host:\n"
+        f"  sudo chown -R {user.uid}:{user.gid} '{host_folder}' && docker compose restart"
     )
 
 

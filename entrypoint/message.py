@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ def _lines(status: Status) -> Iterator[str]:
     yield rule
     yield "  Workhorse"
     yield ""
-    yield from _addresses(settings.server_names, settings.port, settings.bind_address)
+    yield from _addresses(settings)
     yield ""
     yield f"  Password      {_password(status)}"
     if status.recovery_codes is not None:
@@ -57,8 +56,8 @@ def _lines(status: Status) -> Iterator[str]:
     yield rule
 
 
-def _addresses(names: tuple[ServerName, ...], port: int, bind_address: str) -> Iterator[str]:
-    address = ipaddress.ip_address(bind_address.strip("[]"))
+def _addresses(settings: Settings) -> Iterator[str]:
+    names, port, address = settings.server_names, settings.port, settings.bound
     if address.is_loopback:
         end = f"{ServerName(str(address)).in_url}:{port}"
         yield f"  Listens to this machine alone. From yours: ssh -L {port}:{end} USER@THIS-MACHINE, then"

@@ -96,6 +96,13 @@ def _reason_against_dns_name(text: str) -> str | None:
     return None
 
 
+def bare_names(text: str) -> list[str]:
+    """What is sound of the names in a text once schemes, ports, paths and spaces are gone: a proposal to the person."""
+    parts = (re.sub(r"^[a-z]+://|/.*", "", part, flags=re.IGNORECASE) for part in re.split(r"[\s,]+", text))
+    bare = (re.sub(r"^([^:]+|\[.*\]):\d+$", r"\1", part) for part in parts)
+    return list(dict.fromkeys(part for part in bare if part and not reason_against(part)))
+
+
 # Names that no public authority vouches for (RFC 2606, 6761, 6762, 8375, and what routers and ICANN use).
 PRIVATE_ENDINGS = (
     ".local", ".localhost", ".localdomain", ".home.arpa", ".internal", ".lan", ".home", ".corp", ".test", ".example",

@@ -13,11 +13,12 @@ from typing import Any
 
 from entrypoint.clients import parse_networks
 from entrypoint.errors import Problem, WorkhorseError
-from entrypoint.names import ServerName, reason_against
+from entrypoint.names import IPAddress, ServerName, bare_names, reason_against
 
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
-PLACEHOLDER = "change-me"
+EXAMPLE = "four words of your choice"
+PLACEHOLDERS = {"change-me", EXAMPLE}
 # Unicode's categories of what no form sends as it was typed: controls, half characters, separators of lines. Not more
 # than these: what joins several characters to one emoji can't be printed by itself, and can be typed.
 UNTYPABLE = {"Cc", "Cs", "Zl", "Zp"}
@@ -56,6 +57,11 @@ class Settings:
     acme_dns_hook: str = setting("A script in CERTIFICATES that proves names by DNS, where port 80 can't be reached")
     ca_file: str = setting("Your company's certificate authority (PEM), if its network needs one")
     base_image: str = setting("The conda base image, if not the public one")
+
+    @property
+    def bound(self) -> IPAddress:
+        """What BIND_ADDRESS stands for."""
+        return ipaddress.ip_address(self.bind_address.strip("[]"))
 
 
 def variable_names() -> list[str]:
@@ -138,9 +144,11 @@ def _password_in(file: Path, reader: _Reader, read_text: Callable[[Path], str]) 
 
 
 def _judge_password(name: str, password: str, reader: _Reader) -> None:
-    example = "JUPYTER_PASSWORD='four words of your choice'"
-    if password == PLACEHOLDER:
-        reader.complain(f"{name} is still the placeholder of env.example.", f"Choose a password in .env: {example}")
+    example = f"JUPYTER_PASSWORD='{EXAMPLE}'"
+    if password in PLACEHOLDERS:
+        reader.complain(
+            f"{name} is an example that everybody can read.", "Choose words of your own in .env: JUPYTER_PASSWORD='...'"
+        )
     elif len(password) < PASSWORD_LENGTH_MIN:
         reader.complain(
             f"{name} has {len(password)} characters, fewer than {PASSWORD_LENGTH_MIN}.",
@@ -155,12 +163,14 @@ def _judge_password(name: str, password: str, reader: _Reader) -> None:
 
 def _server_names(reader: _Reader) -> list[ServerName]:
     names: list[ServerName] = []
-    for text in filter(None, (part.strip() for part in reader.text("SERVER_NAMES").split(","))):
+    given = reader.text("SERVER_NAMES")
+    proposed = ",".join(bare_names(given)) or "lab.example.org,192.168.1.20"
+    for text in filter(None, (part.strip() for part in given.split(","))):
         if reason := reason_against(text):
             shown = text if len(text) <= 80 else f"{text[:77]}..."
             reader.complain(
                 f"SERVER_NAMES holds '{shown}', which {reason}.",
-                "Give bare names and addresses, with commas between them: SERVER_NAMES=lab.example.org,192.168.1.20",
+                f"Give bare names and addresses, with commas between them: SERVER_NAMES={proposed}",
             )
         else:
             names.append(ServerName.parse(text))
@@ -205,14 +215,16 @@ def _session_days(reader: _Reader) -> int:
     # Browsers keep no cookie for longer than 400 days.
     if is_number(text) and 1 <= int(text) <= 400:
         return int(text)
-    reader.complain(f"SESSION_DAYS is '{text[:80]}', which is not a number from 1 to 400.", "A month: SESSION_DAYS=30")
+    reader.complain(
+        f"SESSION_DAYS is '{text[:80]}', which is not a number from 1 to 400.", "For a month: SESSION_DAYS=30"
+    )
     return 0
 
 
 def _switch(reader: _Reader, name: str) -> bool:
     text = reader.text(name).lower()
     if text not in ("on", "off"):
-        reader.complain(f"{name} is '{text}', which is neither on nor off.", f"Write one of the two: {name}=on")
+        reader.complain(f"{name} is '{text}', which is neither on nor off.", f"Write {name}=on or {name}=off")
     return text == "on"
 
 

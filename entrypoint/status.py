@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from entrypoint.authority import Authority, load_authority
 from entrypoint.certificate import RENEWAL_DAYS
+from entrypoint.clients import gateway
 from entrypoint.errors import WorkhorseError
 from entrypoint.identity import find_identity, reason_not_writable
 from entrypoint.known_settings import KnownSettings, read_known_settings
-from entrypoint.logins import latest_of_each_kind, read_logins
+from entrypoint.logins import Login, latest_of_each_kind, read_logins
 from entrypoint.message import Status
 from entrypoint.names import public_names
 from entrypoint.places import Places
@@ -51,8 +52,15 @@ def read_status(places: Places, now: datetime) -> Status:
             "A start makes them anew: docker compose restart",
         ) from error
     status = status_now(places, known, authority, filter(None, [warning]), now)
-    logins = tuple(login.line for login in latest_of_each_kind(read_logins(places.logins)))
+    docker = gateway(Path("/proc/net/route").read_text())
+    logins = tuple(_logins(latest_of_each_kind(read_logins(places.logins)), docker))
     return replace(status, served=read_report(places.certificate_report) or status.served, logins=logins)
+
+
+def _logins(logins: Sequence[Login], docker: str | None) -> Iterator[str]:
+    yield from (login.line for login in logins)
+    if docker in {login.address for login in logins}:
+        yield f"{docker} is Docker itself, which hides who came: from this machine or, if it is rootless, anybody."
 
 
 def status_now(

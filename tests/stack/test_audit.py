@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from entrypoint.audit import BUILT
+from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stacks import Stack
 
@@ -53,6 +54,19 @@ def test_a_made_up_password_is_weak_until_it_is_replaced(own_stack: MakeStack) -
     assert audit(stack) == []
     stack.compose("up", "-d", "--no-build", "--force-recreate", "--wait")
     assert audit(stack) == []
+
+
+def test_the_line_against_docker_inspect_keeps_the_password(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, MEMORY_LIMIT="2g")
+    stack.up()
+    told = stack.workhorse("audit", check=False)
+    assert "reads the password with docker inspect" in told
+    assert "In .env: JUPYTER_PASSWORD=''   then: docker compose up -d" in told
+    stack.set(JUPYTER_PASSWORD="")
+    stack.up()
+    assert audit(stack) == []
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
 
 
 def test_the_image_holds_every_file_by_which_its_age_is_judged(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from cryptography import x509
@@ -25,11 +26,22 @@ print(ran.stdout, "exit status", ran.returncode)
 
 
 def test_a_terminal_is_told_the_addresses_of_the_env_file(stack: Stack, client: Client) -> None:
-    assert f"https://lab.example.org:{stack.port}" in typed_in_a_terminal(client, "share-ca")
+    assert f"https://localhost:{stack.port}/trust" in typed_in_a_terminal(client, "share-ca")
     told = typed_in_a_terminal(client, "status")
     assert f"https://localhost:{stack.port}" in told
     assert "Listens to this machine alone" in told
     assert "Password      as you set it" in told
+
+
+def test_docker_s_own_address_is_called_that(stack: Stack, client: Client) -> None:
+    """The client has come from this machine."""
+    assert client
+    (line,) = re.findall(r"([0-9.]+) is Docker itself, which hides who came", stack.workhorse("status"))
+    assert f"logged in, from {line} (" in stack.workhorse("status")
+
+
+def test_the_command_alone_shows_what_there_is(stack: Stack) -> None:
+    assert "reset-password" in stack.workhorse()
 
 
 def test_the_authority_is_shared_by_turns_by_root_and_from_a_terminal(stack: Stack, client: Client) -> None:

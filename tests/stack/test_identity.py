@@ -61,7 +61,7 @@ def test_root_s_files_are_left_alone_and_the_command_is_told(own_stack: MakeStac
     stack.up()
     assert owner(stack.repositories) == owner(precious) == (0, 0)
     for text in (stack.log(), stack.workhorse("status")):
-        assert "belongs to user 0, group 0 (mode 0755), and the server runs as user 1000" in text
+        assert "belongs to root (mode 0755), and the server runs as user 1000" in text
         assert "sudo chown -R 1000:1000 './repositories'" in text
 
 

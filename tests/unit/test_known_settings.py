@@ -69,7 +69,7 @@ def test_a_command_that_doesn_t_know_them_says_so_and_changes_nothing(
     if damage is not None:
         places.known_settings.write_text(damage)
     with pytest.raises(WorkhorseError) as error:
-        command(places, Namespace())
+        command(places, Namespace(stop=False))
     first, remedy = str(error.value).splitlines()
     assert first.startswith("The settings are not known here")
     assert remedy.endswith("docker compose up -d")

@@ -116,7 +116,8 @@ def test_a_name_that_is_not_ascii_is_written_as_browsers_write_it(name: str, in_
         ("SERVER_NAMES", "-lab.example.org", "is not a valid DNS name"),
         ("SERVER_NAMES", "lab..example.org", "is not a valid DNS name"),
         ("JUPYTER_PASSWORD", "short", "has 5 characters, fewer than 8"),
-        ("JUPYTER_PASSWORD", "change-me", "still the placeholder"),
+        ("JUPYTER_PASSWORD", "change-me", "is an example"),
+        ("JUPYTER_PASSWORD", "four words of your choice", "is an example"),
         ("JUPYTER_PASSWORD", "two\nlines in it", "holds a line break"),
         ("JUPYTER_PASSWORD", "two\u2028lines in it", "holds a line break"),
         ("JUPYTER_PASSWORD", "two\u2029paragraphs", "holds a line break"),
@@ -134,6 +135,22 @@ def test_a_bad_value_is_named_with_its_remedy(name: str, value: str, reason: str
     assert remedy.startswith("  ")
     assert name in remedy or "JUPYTER_PASSWORD" in remedy
     assert "PASSWORD" not in name or len(value) < 5 or name.endswith("FILE") or value not in first + remedy
+
+
+@pytest.mark.parametrize(
+    ("given", "proposed"),
+    [
+        ("https://lab.example.org:8888/lab, 192.168.1.20", "lab.example.org,192.168.1.20"),
+        ("lab.example.org 192.168.1.20", "lab.example.org,192.168.1.20"),
+        ("lab.example.org:8888,LAB2.example.org", "lab.example.org,LAB2.example.org"),
+        ("https://[fd00::1]:8888,fd00::2,*.example.org", "[fd00::1],fd00::2"),
+        ("*.example.org", "lab.example.org,192.168.1.20"),
+    ],
+)
+def test_the_names_that_were_meant_are_proposed(given: str, proposed: str) -> None:
+    line = f"SERVER_NAMES={proposed}"
+    assert refused(SERVER_NAMES=given).splitlines()[1].endswith(line)
+    assert from_environ({"SERVER_NAMES": proposed}).server_names
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plistlib
 import time
+from argparse import Namespace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import pytest
 from cryptography import x509
 
 from entrypoint.authority import make_authority
+from entrypoint.certificate_commands import share_ca
+from entrypoint.known_settings import write_known_settings
 from entrypoint.names import LOCAL_NAMES
+from entrypoint.places import Places
 from entrypoint.sharing import MINUTES, STEPS, apple_profile, is_shared, open_sharing
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -44,6 +48,40 @@ def test_a_damaged_file_closes_it(tmp_path: Path, text: str) -> None:
     path.unlink()
     path.mkdir()
     assert not is_shared(path)
+
+
+def shared(places: Places, capsys: pytest.CaptureFixture[str], **environ: str) -> str:
+    places.tls.path.mkdir(parents=True)
+    places.run.mkdir(parents=True)
+    places.tls.authority.write_bytes(make_authority(LOCAL_NAMES, NOW).pem)
+    write_known_settings(places, environ, has_password=False)
+    assert share_ca(places, Namespace(stop=False)) == 0
+    return capsys.readouterr().out
+
+
+def test_a_phone_is_led_to_the_first_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = shared(Places(tmp_path), capsys, SERVER_NAMES="lab.example.org,192.168.1.20", PORT="9999")
+    assert "  https://lab.example.org:9999/trust\n  https://192.168.1.20:9999/trust\n" in told
+    assert told.count("█") > 50, "no QR code"
+    assert share_ca(Places(tmp_path), Namespace(stop=True)) == 0
+    assert not is_shared(Places(tmp_path).sharing)
+    assert share_ca(Places(tmp_path), Namespace(stop=True)) == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({}, ["https://THIS-MACHINES-NAME:8888/trust", "SERVER_NAMES="]),
+        ({"BIND_ADDRESS": "127.0.0.1", "SERVER_NAMES": "lab.example.org"}, ["https://localhost:8888/trust", "tunnel"]),
+    ],
+)
+def test_no_phone_is_led_to_where_it_can_t_come(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], environ: dict[str, str], words: list[str]
+) -> None:
+    told = shared(Places(tmp_path), capsys, **environ)
+    assert [word for word in words if word in told] == words
+    assert "█" not in told
+    assert "lab.example.org:" not in told
 
 
 def test_the_apple_profile_holds_the_authority_and_keeps_its_identity() -> None:
