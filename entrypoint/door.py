@@ -15,7 +15,8 @@ from typing import Any
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import PasswordIdentityProvider, User
 from jupyter_server.auth.security import passwd_check
-from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.services.kernels.handlers import KernelHandler
 from tornado.web import HTTPError
 from traitlets import Bool, Unicode
 
@@ -33,6 +34,7 @@ from entrypoint.strangers import bound_strangers
 # What a stranger gets to see; each may be asked for without a login, and nothing else.
 PUBLIC_PATHS = ("login", "logout", "health", "static/favicon.ico", "trust")
 NICENESS = 10
+LOGGED_OUT = "You are logged out; your kernels run on. Log in in another tab, then go on in this one."
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,9 @@ class Door(PasswordIdentityProvider):
         user: User | None = await self._get_user(handler)
         if user is None and not is_public(handler):
             raise HTTPError(403)
+        if user is None and isinstance(handler, APIHandler):
+            # JupyterLab shows the reason. Of one kernel it asks again by itself for a 424, and calls it dead for a 403.
+            raise HTTPError(424 if isinstance(handler, KernelHandler) else 403, LOGGED_OUT)
         return user
 
     def budget(self, handler: JupyterHandler) -> str:

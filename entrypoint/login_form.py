@@ -1,4 +1,4 @@
-"""The login form, and what a person at it is told."""
+"""The login form, and what a person at it is told; and the way out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
+from jupyter_server.auth.logout import LogoutHandler as JupyterLogoutHandler
 
 from entrypoint.devices import device_of, make_known
 from entrypoint.door import Door
@@ -68,6 +69,16 @@ class LoginHandler(LoginFormHandler):
         door: Door = self.identity_provider
         locked_out = NOBODY if door.second_factor and not enrolled(door.places.second_factor) else None
         return super().render_template(name, second_factor=door.second_factor, locked_out=locked_out, **values)
+
+
+class LogoutHandler(JupyterLogoutHandler):
+    """The way out, which leaves nothing of a notebook on a borrowed computer."""
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        if self.current_user:  # or other sites could have it emptied
+            self.set_header("Clear-Site-Data", '"cache", "storage"')
+        super().get()
 
 
 def _duration(seconds: int) -> str:

@@ -38,7 +38,7 @@ def secret(meaning: str) -> Any:
 class Settings:
     """The settings in the order of `env.example`; each field is named like its variable, in lower case."""
 
-    jupyter_password: str | None = secret("The password to log in with; empty: one is made up and shown in the log")
+    jupyter_password: str | None = secret("The password to log in with; empty: the last one stays, or one is made up")
     jupyter_password_file: str = setting("A file that holds the password, instead of the line above")
     server_names: tuple[ServerName, ...] = setting("The names and IP addresses you open it by, comma-separated")
     bind_address: str = setting("The host's address to listen on; 127.0.0.1: through an ssh tunnel only", EVERYWHERE)

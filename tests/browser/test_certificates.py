@@ -194,7 +194,7 @@ def test_sharing_ends_after_its_time(stack: Stack, authority: Path, shared: str,
 def test_the_page_shows_a_stranger_the_fingerprint_of_the_terminal(
     stranger: Browser, device: Browser, stack: Stack, shared: str
 ) -> None:
-    fingerprint = shared.split("Compare the SHA-256 fingerprint there with this one:\n")[1].split()[0]
+    fingerprint = shared.split("compare the SHA-256 fingerprint with this one:\n")[1].split()[0]
     with opened(stranger) as page, pytest.raises(BrowserError, match="ERR_CERT_AUTHORITY_INVALID"):
         # A person goes on past this once.
         page.goto(f"{stack.url}/trust")

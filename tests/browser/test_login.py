@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Error, Locator, Page, Playwright, Viewp
 from pyotp import TOTP
 
 from tests.browser.conftest import DESKTOP, import_authority, launch, new_page
-from tests.browser.lab import Lab, screenshot, visit
+from tests.browser.lab import Lab, screenshot, visit, write_notebook
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stacks import Stack, poll
@@ -32,6 +32,43 @@ def test_the_certificate_is_trusted_without_a_warning(page: Page, stranger: Brow
     assert page.evaluate("isSecureContext")
     with pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
         visit(new_page(stranger, DESKTOP), stack.url)
+
+
+def test_who_logs_out_leaves_nothing_on_a_borrowed_computer(lab: Lab) -> None:
+    lab.login()
+    lab.page.get_by_role("menuitem", name="File", exact=True).click()
+    expect(lab.page.get_by_text("Log Out", exact=True)).to_be_visible()
+    # It would end every kernel, and Docker would start the server again.
+    expect(lab.page.get_by_text("Shut Down", exact=True)).to_have_count(0)
+    with lab.page.expect_response(f"{lab.stack.url}/logout*") as answer:
+        lab.page.get_by_text("Log Out", exact=True).click()
+    assert answer.value.header_value("Clear-Site-Data") == '"cache", "storage"'
+    expect(lab.page.get_by_text("You are logged out.")).to_be_visible()
+    screenshot(lab.page, "logout.png")
+    lab.page.get_by_role("link", name="Log in again").click()
+    expect(lab.page.get_by_label("Password")).to_be_visible()
+    visit(lab.page, f"{lab.stack.url}/lab")
+    expect(lab.page.get_by_label("Password")).to_be_visible()
+
+
+def test_a_tab_that_was_logged_out_says_so_and_goes_on_after_a_login_in_another(browser: Browser, stack: Stack) -> None:
+    with new_page(browser, DESKTOP) as page:
+        lab = Lab(page, stack)
+        lab.open_notebook(write_notebook(stack.repositories / "logged-out.ipynb", "x = 1"))
+        stack.workhorse("sign-out")
+        expect(page.get_by_text("Python 3 | Connecting")).to_be_visible()
+        page.keyboard.press("Control+s")
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("You are logged out; your kernels run on. Log in in another tab")
+        screenshot(page, "logged-out.png")
+        dialog.get_by_role("button", name="Close").click()
+        with page.context.new_page() as other:
+            Lab(other, stack).login()
+            expect(other.get_by_role("menuitem", name="File", exact=True)).to_be_visible()
+        # Its kernel was never called dead, and its work can be saved.
+        expect(page.get_by_text("Python 3 | Idle")).to_be_visible()
+        lab.save()
+    page.context.close()
 
 
 def test_a_wrong_password_shows_the_message(lab: Lab) -> None:

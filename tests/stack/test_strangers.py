@@ -16,7 +16,7 @@ from tests.handlers import handlers, list_handlers_of
 from tests.stacks import Stack, new_stack, running
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-REFUSED = (403, 404, 405)
+REFUSED = (403, 404, 405, 424)
 # Their answers' statuses; 302 leads to the form everywhere.
 PUBLIC = {
     ("GET", "/login"): 200,
