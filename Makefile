@@ -32,7 +32,7 @@ test: engine browser pebble faketime $(VENV)/ready $(VENV)/sslyze/ready ## build
 	$(PYTHON) -m pytest tests/unit --numprocesses 2
 	@# Alone: Chromium drops what it is loading whenever another stack's network comes or goes.
 	$(PYTHON) -m pytest tests/browser
-	$(PYTHON) -m pytest tests/stack --numprocesses 2 --dist loadfile --durations 10
+	$(PYTHON) -m pytest tests/stack --numprocesses 3 --dist loadfile --durations 10
 
 test-unit: $(VENV)/ready ## run the tests that need no Docker
 	$(PYTHON) -m pytest tests/unit

@@ -63,16 +63,15 @@ def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
                 "Make up one that the log won't hold: docker compose exec workhorse workhorse reset-password",
             )
         return
+    in_file = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose up -d"
+    where = in_file if settings.jupyter_password_file else f"in .env: JUPYTER_PASSWORD='{EXAMPLE}'"
     if len(password) < PASSWORD_LENGTH_GOOD:
         yield Problem(
             f"The password has {len(password)} characters, fewer than {PASSWORD_LENGTH_GOOD}.",
-            f"Choose a longer one in .env: JUPYTER_PASSWORD='{EXAMPLE}'",
+            f"Choose a longer one {where}",
         )
     if len(set(password)) < 6:
-        yield Problem(
-            "The password repeats a few characters.",
-            f"Choose another in .env: JUPYTER_PASSWORD='{EXAMPLE}'",
-        )
+        yield Problem("The password repeats a few characters.", f"Choose another {where}")
     if not settings.jupyter_password_file:
         yield Problem(
             "Whoever may use Docker on this machine reads the password with docker inspect.",
