@@ -34,7 +34,9 @@ def test_a_password_in_a_file_is_mended_there(tmp_path: Path) -> None:
     file.write_text("sesame-9")
     settings = from_environ({"JUPYTER_PASSWORD_FILE": str(file)})
     (finding,) = judge_password(settings, Places(Path("/nowhere")))
-    assert finding.remedy == "Choose a longer one in the file that JUPYTER_PASSWORD_FILE names, then: docker compose up -d"
+    assert (
+        finding.remedy == "Choose a longer one in the file that JUPYTER_PASSWORD_FILE names, then: docker compose up -d"
+    )
 
 
 def test_a_password_of_few_characters_is_weak() -> None:
