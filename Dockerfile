@@ -35,7 +35,7 @@ RUN --mount=type=secret,id=ca \
     && /opt/server/bin/python -I -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/server/lib \
     # The classic notebook's redirects: nobody comes by them, and they cost the start 30 ms.
     && rm /opt/server/etc/jupyter/jupyter_server_config.d/notebook_shim.json /tmp/requirements.lock
-COPY image/overrides.json /opt/server/share/jupyter/lab/settings/
+COPY image/overrides.json image/page_config.json /opt/server/share/jupyter/lab/settings/
 
 # What the server is made of, as a software bill of materials.
 COPY image/sbom.lock /tmp/
@@ -77,6 +77,7 @@ ENV HOME=/home/workhorse \
     PYTHONNOUSERSITE=1 \
     SHELL=/bin/bash
 
-WORKDIR /repositories
+# Not the notebooks' folder: no command could be run any more once that is gone on the host.
+WORKDIR /
 EXPOSE 8888 8880
 ENTRYPOINT ["/opt/server/bin/python", "-I", "-m", "entrypoint"]

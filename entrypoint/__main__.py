@@ -19,7 +19,7 @@ from entrypoint.own_certificate import keep_own_certificate
 from entrypoint.password_file import password_exposure
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
-from entrypoint.settings import from_environ, variable_names
+from entrypoint.settings import from_environ, misspelt, variable_names
 from entrypoint.state import (
     keep_cookie_secret,
     keep_layout,
@@ -45,7 +45,10 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     write_accounts(identity.user, places.home, places.run)
     known = KnownSettings(settings, settings.jupyter_password is not None)
     write_known_settings(places, environ, known.has_password)
-    adopt_folder(places.repositories, identity)
+    if adopt_folder(places.repositories, identity):
+        say(
+            f"{settings.repositories} was root's, and now belongs to user {identity.user.uid}, as whom the server runs."
+        )
     prepare_state(places.state, identity.owner)
     keep_layout(places.layout, identity.owner)
     if not arguments:
@@ -53,7 +56,7 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     prepare_home(places.home, identity)
 
     authority, _ = keep_certificates(places.tls, settings.server_names, now, identity.owner, say)
-    keep_own_certificate(places, settings, now, identity.owner, say)
+    keep_own_certificate(places, settings, now, identity.owner)
     password = keep_password(places.password_hash, settings.jupyter_password, say)
     for secret in (places.cookie_secret, places.device_secret):
         keep_cookie_secret(secret, identity.owner, say)
@@ -64,6 +67,7 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
         prepare_venv(places.home, identity, environment),
         reason_not_writable(places.repositories, identity.user, settings.repositories),
         password_exposure(settings, identity),
+        *misspelt(environ),
     )
     if not arguments:
         status = status_now(places, known, authority, map(str, filter(None, warnings)), now)

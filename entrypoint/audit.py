@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from entrypoint.enrolment import NOBODY, enrolled
 from entrypoint.errors import Problem
 from entrypoint.identity import Identity, find_identity
 from entrypoint.known_settings import given_password, read_known_settings
 from entrypoint.memory import in_gib, limit_bytes, machine_bytes
+from entrypoint.own_certificate import read_judgement
+from entrypoint.password import verifies
 from entrypoint.password_file import ONLY_THE_HASH, password_exposure
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
+from entrypoint.second_factor import NOBODY_ENROLLED, read_second_factor
 from entrypoint.serving import PRIVATE
-from entrypoint.settings import EXAMPLE, Settings
+from entrypoint.settings import Settings
 from entrypoint.state import is_password_in_log
 from entrypoint.status import read_report
 
@@ -44,7 +46,7 @@ def audit(places: Places, _: argparse.Namespace) -> int:
     if password:
         process = Owner(os.getuid(), os.getgid())
         identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
-        findings = [*judge_password(password, places), *judge_password_file(password, identity), *findings]
+        findings = [*judge_password(password, places), *judge_password_file(password, places, identity), *findings]
     for finding in findings:
         print(f"- {finding}\n")
     print(f"{len(findings)} found." if findings else "Nothing weak found.")
@@ -63,8 +65,9 @@ def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
                 "Make up one that the log won't hold: docker compose exec workhorse workhorse reset-password",
             )
         return
-    in_file = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose up -d"
-    where = in_file if settings.jupyter_password_file else f"in .env: JUPYTER_PASSWORD='{EXAMPLE}'"
+    in_file = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart"
+    in_env = "in .env: JUPYTER_PASSWORD='...'   then: docker compose up -d"
+    where = in_file if settings.jupyter_password_file else in_env
     if len(password) < PASSWORD_LENGTH_GOOD:
         yield Problem(
             f"The password has {len(password)} characters, fewer than {PASSWORD_LENGTH_GOOD}.",
@@ -79,26 +82,31 @@ def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
         )
 
 
-def judge_password_file(settings: Settings, identity: Identity) -> Iterator[Problem]:
+def judge_password_file(settings: Settings, places: Places, identity: Identity) -> Iterator[Problem]:
+    password = settings.jupyter_password
+    if password and settings.jupyter_password_file and not verifies(places.password_hash.read_text(), password):
+        yield Problem("The password in the file doesn't count yet: the one before does.", "docker compose restart")
     if exposure := password_exposure(settings, identity):
         yield exposure
 
 
 def judge_door(settings: Settings, places: Places) -> Iterator[Problem]:
-    is_public = settings.bound.is_unspecified
+    is_public = settings.listen_address.is_unspecified
     trusted = any(served.kind != PRIVATE for served in read_report(places.certificate_report))
+    for line in read_judgement(places).lines:
+        yield Problem(line, "What is mended in the files, is noticed within a minute; of .env: docker compose up -d")
     if is_public and not trusted:
         yield Problem(
             "It listens on every address without a certificate that browsers trust, so people learn to click on.",
-            "Trust its authority on each device (workhorse share-ca), or set LETSENCRYPT_EMAIL or CERTIFICATE_FILE.",
+            "Set LETSENCRYPT_EMAIL or CERTIFICATE_FILE, or leave this once each device trusts the authority: share-ca",
         )
     if is_public and not settings.totp:
         yield Problem(
             "It listens on every address with a password as its only lock.",
             "Ask for codes from your phone: docker compose exec workhorse workhorse totp   then in .env: TOTP=on",
         )
-    if settings.totp and not enrolled(places.second_factor):
-        yield NOBODY
+    if settings.totp and not read_second_factor(places.second_factor):
+        yield NOBODY_ENROLLED
 
 
 def judge_walls(settings: Settings, places: Places, now: datetime) -> Iterator[Problem]:
@@ -118,10 +126,12 @@ def judge_walls(settings: Settings, places: Places, now: datetime) -> Iterator[P
 
 
 def judge_memory(limit: int | None, machine: int) -> Iterator[Problem]:
-    """Whether something is left to the host; both in bytes."""
+    """Whether the notebooks' limit is one, beside the machine's own; both in bytes, and 0 for a machine not known."""
     mebibytes = int(machine / 2**20 * SHARE_OF_NOTEBOOKS)
     proposed = f"{mebibytes // 1024}g" if mebibytes >= 8192 else f"{mebibytes}m"
     remedy = f"Leave some of it to other programs, in .env: MEMORY_LIMIT={proposed}"
+    if not machine:
+        return
     if limit is None:
         yield Problem(f"Notebooks may take all of this machine's memory, {in_gib(machine)}.", remedy)
     elif limit >= machine:

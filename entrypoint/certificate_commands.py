@@ -50,7 +50,7 @@ def share_ca(places: Places, arguments: argparse.Namespace) -> int:
 
 def _show_addresses(settings: Settings) -> None:
     """With a QR code of the first, where a phone can reach it."""
-    if settings.bound.is_loopback:
+    if settings.listen_address.is_loopback:
         print(f"  https://localhost:{settings.port}{PATH}   (through an ssh tunnel; BIND_ADDRESS keeps phones out)\n")
         return
     if not settings.server_names:

@@ -14,7 +14,7 @@ from typing import Any
 
 from entrypoint.authority import Authority
 from entrypoint.causes import Causes
-from entrypoint.own_certificate import install_own, read_judgement, stamp_of_own
+from entrypoint.own_certificate import install_own, read_judgement, stamp_of_own, write_judgement
 from entrypoint.places import Places
 from entrypoint.plan import Plan
 from entrypoint.public_certificates import PublicCertificates
@@ -117,7 +117,11 @@ class CertificateKeeper:
         files = self.plan.own_files
         if not files or self._own_judgement.stamp == stamp_of_own(self.places.tls, files):
             return
-        self._own_judgement = install_own(self.places.tls, files, self.plan.names, now, None)
+        found = install_own(self.places.tls, files, self.plan.names, now, None)
+        # The start may have read what is closed to the server, and found more.
+        if found != self._own_judgement and not (found.is_closed and found.files == self._own_judgement.files):
+            self._own_judgement = found
+            write_judgement(self.places, found, None)
         for line in self._own_judgement.lines:
             self.causes.meet(line, now)
 

@@ -93,7 +93,7 @@ COMMANDS = (
     Command(
         "share-ca",
         "entrypoint.certificate_commands:share_ca",
-        "offer the authority's certificate to phones for ten minutes, with a QR code",
+        "offer the authority's certificate to phones for ten minutes, on a page of its own",
         flags=(("--stop", "offer it no more"),),
     ),
     Command("renew", "entrypoint.certificate_commands:renew", "ask Let's Encrypt now, without waiting"),
@@ -142,13 +142,14 @@ def reset_password(places: Places, _: argparse.Namespace) -> int:
 
     if read_known_settings(places).has_password:
         raise WorkhorseError.of(
-            "The password stands in .env, and what stands there decides.",
-            "Change JUPYTER_PASSWORD there (or the file that JUPYTER_PASSWORD_FILE names): docker compose up -d",
+            "The password stands in .env or the file named there, and what stands there decides.",
+            "Change JUPYTER_PASSWORD there, then: docker compose up -d\n"
+            "  Or, where JUPYTER_PASSWORD_FILE names a file, change that, then: docker compose restart",
         )
     password = generate_password()
     replace_password_hash(places, hash_password(password))
     print(f"The new password, shown this once: {password}")
-    print("It counts at once: every device has to log in anew. Kernels run on.")
+    print("It counts within a second: every device has to log in anew. Kernels run on.")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import islice
 
@@ -45,19 +44,6 @@ def parse_networks(text: str) -> tuple[Network, ...]:
         ValueError: Names the first part that is neither, or that would trust everybody.
     """
     return tuple(_network(part) for part in map(str.strip, text.split(",")) if part)
-
-
-def gateway(routes: str) -> str | None:
-    """The address by which Docker stands for whom it hides: this machine itself or, where it is rootless, everybody.
-
-    Args:
-        routes: The text of /proc/net/route (proc_pid_net(5)), with addresses in the byte order of the machine.
-    """
-    for line in routes.splitlines():
-        match line.split():
-            case [_, "00000000", address, *_] if address != "00000000":
-                return str(IPv4Address(int(address, 16).to_bytes(4, sys.byteorder)))
-    return None
 
 
 def _client(peer: str, forwarded_for: str | None, trusted: tuple[Network, ...]) -> Address | None:

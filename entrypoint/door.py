@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import PasswordIdentityProvider, User
@@ -18,22 +19,23 @@ from jupyter_server.auth.security import passwd_check
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
 from tornado.web import HTTPError
+from tornado.websocket import WebSocketHandler
 from traitlets import Bool, Unicode
 
 from entrypoint.clients import client_address, client_group, parse_networks
 from entrypoint.devices import device_of
-from entrypoint.enrolment import NOBODY, enrolled
 from entrypoint.errors import WorkhorseError
 from entrypoint.limiter import Limiter
 from entrypoint.logins import Login, added, browser_name, read_logins, write_logins
 from entrypoint.places import Places
 from entrypoint.private_files import write_private
-from entrypoint.second_factor import check, to_json
+from entrypoint.second_factor import NOBODY_ENROLLED, check, read_second_factor, to_json
 from entrypoint.strangers import bound_strangers
 
 # What a stranger gets to see; each may be asked for without a login, and nothing else.
 PUBLIC_PATHS = ("login", "logout", "health", "static/favicon.ico", "trust")
 NICENESS = 10
+GOING_AWAY = 1001  # RFC 6455, section 7.4.1; JupyterLab doesn't come back by itself
 LOGGED_OUT = "You are logged out; your kernels run on. Log in in another tab, then go on in this one."
 
 
@@ -67,6 +69,7 @@ class Door(PasswordIdentityProvider):
         self.lanes = {known: ThreadPoolExecutor(1, initializer=_give_way) for known in (False, True)}
         # What is written may have to wait for the disk. One at a time, so that no code can serve twice.
         self.desk = ThreadPoolExecutor(1)
+        self.websockets: WeakSet[WebSocketHandler] = WeakSet()
 
     def close(self) -> None:
         """Lets the guesses drop that still wait, or the process would work off all of them before it ends."""
@@ -90,7 +93,14 @@ class Door(PasswordIdentityProvider):
         if user is None and isinstance(handler, APIHandler):
             # JupyterLab shows the reason. Of one kernel it asks again by itself for a 424, and calls it dead for a 403.
             raise HTTPError(424 if isinstance(handler, KernelHandler) else 403, LOGGED_OUT)
+        if user and isinstance(handler, WebSocketHandler):
+            self.websockets.add(handler)
         return user
+
+    def log_out(self, user: User) -> None:
+        """Ends what the browser of one login holds open: nobody asks a websocket for its cookie again."""
+        for websocket in [each for each in self.websockets if each.current_user.username == user.username]:
+            websocket.close(GOING_AWAY)
 
     def budget(self, handler: JupyterHandler) -> str:
         """Whose guesses are counted: those of a browser that has logged in before, or of an address."""
@@ -111,9 +121,9 @@ class Door(PasswordIdentityProvider):
 
     def _spend(self, code: str, password_is_right: bool) -> bool:
         """Whether a code is right; beside the right password, it is spent."""
-        factor = enrolled(self.places.second_factor)
+        factor = read_second_factor(self.places.second_factor)
         if factor is None:
-            self.log.warning("%s", NOBODY)
+            self.log.warning("%s", NOBODY_ENROLLED)
             return False
         after = check(factor, code, datetime.now(UTC))
         if after is None or not password_is_right:

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from entrypoint.errors import Problem
 from entrypoint.known_settings import read_known_settings
 from entrypoint.places import Places
 from entrypoint.private_files import set_aside, write_private
-from entrypoint.second_factor import SecondFactor, from_json, new_second_factor, provisioning_uri, to_json
+from entrypoint.second_factor import new_second_factor, provisioning_uri, to_json
 from entrypoint.state import state_owner
-
-NOBODY = Problem(
-    "TOTP is on, but no phone is enrolled, so nobody can log in.",
-    "Enrol one: docker compose exec workhorse workhorse totp",
-)
-
-
-def enrolled(path: Path) -> SecondFactor | None:
-    """The factor that is kept; None where there is none, or none that is sound."""
-    try:
-        return from_json(path.read_text())
-    except (OSError, ValueError):
-        return None
 
 
 def totp(places: Places, _: argparse.Namespace) -> int:
@@ -42,8 +27,10 @@ def totp(places: Places, _: argparse.Namespace) -> int:
     for code in recovery_codes:
         print(f"  {code}")
     print(
-        "\nThe login asks for a code from now on."
+        "\nThe login asks for a code from now on. Who is logged in stays so, unless you run: "
+        "docker compose exec workhorse workhorse sign-out"
         if settings.totp
-        else "\nThe login doesn't ask for a code yet. In .env: TOTP=on   then: docker compose up -d"
+        else "\nThe login doesn't ask for a code yet. In .env: TOTP=on   then: docker compose up -d\n"
+        "Who is logged in by then stays so, unless you run: docker compose exec workhorse workhorse sign-out"
     )
     return 0

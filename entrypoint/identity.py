@@ -73,12 +73,14 @@ def find_identity(process: Owner, folder: Path, uid_map: str) -> Identity:
     return Identity(FALLBACK, may_switch=True, adopts_folder=is_as_cloned)
 
 
-def adopt_folder(folder: Path, identity: Identity) -> None:
+def adopt_folder(folder: Path, identity: Identity) -> bool:
     """Gives root's folder to the server's user where that is to be done: this one folder, and nothing in it."""
     if identity.adopts_folder:
         # On a read-only mount this fails, which `reason_not_writable` explains.
         with contextlib.suppress(OSError):
             os.chown(folder, identity.user.uid, identity.user.gid)
+            return True
+    return False
 
 
 def account_lines(user: Owner, home: Path, passwd: str, group: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The login form, and what a person at it is told; and the way out."""
+"""The login form, and what a person at it is told."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
-from jupyter_server.auth.logout import LogoutHandler as JupyterLogoutHandler
 
 from entrypoint.devices import device_of, make_known
 from entrypoint.door import Door
-from entrypoint.enrolment import NOBODY, enrolled
 from entrypoint.limiter import DEVICE
+from entrypoint.second_factor import NOBODY_ENROLLED, read_second_factor
 
 FORM_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; base-uri 'none'; "
 FORM_POLICY += "frame-ancestors 'none'"
@@ -57,28 +56,18 @@ class LoginHandler(LoginFormHandler):
         seconds = math.ceil(wait_seconds)
         self.set_status(429)
         self.set_header("Retry-After", str(seconds))
-        self._tell(
-            f"Too many wrong passwords. Try again in {_duration(seconds)}. "
-            "A browser that has logged in here before need not wait for others' guesses."
-        )
+        # Who waits so long, waits for others' guesses too.
+        others = " A browser that has logged in here before need not wait for others' guesses."
+        self._tell(f"Too many wrong passwords. Try again in {_duration(seconds)}.{others if seconds >= 60 else ''}")
 
     def _tell(self, text: str) -> None:
         self._render({"error": text})
 
     def render_template(self, name: str, **values: Any) -> Any:
         door: Door = self.identity_provider
-        locked_out = NOBODY if door.second_factor and not enrolled(door.places.second_factor) else None
+        is_open = not door.second_factor or read_second_factor(door.places.second_factor)
+        locked_out = None if is_open else NOBODY_ENROLLED
         return super().render_template(name, second_factor=door.second_factor, locked_out=locked_out, **values)
-
-
-class LogoutHandler(JupyterLogoutHandler):
-    """The way out, which leaves nothing of a notebook on a borrowed computer."""
-
-    @allow_unauthenticated
-    def get(self) -> None:
-        if self.current_user:  # or other sites could have it emptied
-            self.set_header("Clear-Site-Data", '"cache", "storage"')
-        super().get()
 
 
 def _duration(seconds: int) -> str:

@@ -57,7 +57,7 @@ def _lines(status: Status) -> Iterator[str]:
 
 
 def _addresses(settings: Settings) -> Iterator[str]:
-    names, port, address = settings.server_names, settings.port, settings.bound
+    names, port, address = settings.server_names, settings.port, settings.listen_address
     if address.is_loopback:
         end = f"{ServerName(str(address)).in_url}:{port}"
         yield f"  Listens to this machine alone. From yours: ssh -L {port}:{end} USER@THIS-MACHINE, then"

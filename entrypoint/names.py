@@ -9,6 +9,7 @@ from dataclasses import dataclass
 # RFC 1035, section 2.3.4, and RFC 1123, section 2.1; the underscore is not a host name's.
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 NAME_LENGTH_MAX = 253
+PROPOSAL_LENGTH_MAX = 200
 # RFC 5890: what is not ASCII reaches certificates in its A-label form.
 LOOKS_LIKE_AN_ADDRESS = re.compile(r"[0-9.]+|.*:.*")
 
@@ -96,11 +97,17 @@ def _reason_against_dns_name(text: str) -> str | None:
     return None
 
 
-def bare_names(text: str) -> list[str]:
-    """What is sound of the names in a text once schemes, ports, paths and spaces are gone: a proposal to the person."""
-    parts = (re.sub(r"^[a-z]+://|/.*", "", part, flags=re.IGNORECASE) for part in re.split(r"[\s,]+", text))
-    bare = (re.sub(r"^([^:]+|\[.*\]):\d+$", r"\1", part) for part in parts)
-    return list(dict.fromkeys(part for part in bare if part and not reason_against(part)))
+def meant(text: str) -> str | None:
+    """The names that a person may have meant, to propose them: without schemes, ports, paths and spaces.
+
+    Returns:
+        None where that leaves something that is no name, or more than can be read at a glance.
+    """
+    parts = (re.sub(r"^[a-z]+://|/.*", "", part, flags=re.IGNORECASE) for part in re.split(r"[\s,;]+", text))
+    bare = [re.sub(r"^([^:]+|\[.*\]):\d+$", r"\1", part) for part in parts if part]
+    if len(text) > PROPOSAL_LENGTH_MAX or any(map(reason_against, bare)):
+        return None
+    return ",".join(dict.fromkeys(ServerName.parse(part).text for part in bare))
 
 
 # Names that no public authority vouches for (RFC 2606, 6761, 6762, 8375, and what routers and ICANN use).

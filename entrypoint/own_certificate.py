@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,10 +26,18 @@ class Judgement:
 
     Args:
         stamp: None where the pair is not used, or was written to meanwhile: then it is to be judged again.
+        files: The state of the pair alone, as it was read.
+        is_closed: Whether the process was not allowed to read it.
     """
 
     lines: tuple[str, ...] = ()
     stamp: Stamp | None = None
+    files: Stamp | None = None
+    is_closed: bool = False
+
+
+class ClosedFileError(ValueError):
+    """A file that another user may read."""
 
 
 def stamp_of_own(folder: TlsFolder, files: tuple[Path, Path]) -> Stamp:
@@ -52,38 +60,52 @@ def install_own(
     try:
         certificate = read_own(files, now)
     except ValueError as error:
-        return Judgement((*aside, f"CERTIFICATE_FILE and KEY_FILE are not used: {error}. {AGAIN}"))
+        line = f"CERTIFICATE_FILE and KEY_FILE are not used: {error}. {AGAIN}"
+        return Judgement((*aside, line), None, before, isinstance(error, ClosedFileError))
     if read_private(folder.own) != certificate.pem:
         write_private(folder.own, certificate.pem, owner)
     after = stamp_of_own(folder, files)
-    return Judgement((*aside, *_remarks(certificate, names)), after if after[: len(files)] == before else None)
+    return Judgement((*aside, *_remarks(certificate, names)), after if after[: len(files)] == before else None, before)
 
 
 def _remarks(certificate: ServedCertificate, names: Sequence[ServerName]) -> Iterator[str]:
+    if certificate.leaf.issuer == certificate.leaf.subject:
+        yield "Your own certificate is signed by itself, so browsers warn of it."
     if uncovered := certificate.uncovered([name for name in names if not name.address]):
         yield f"Your own certificate doesn't name {', '.join(uncovered)}; the private authority's serves there."
     if reason := reason_incomplete(certificate):
         yield f"CERTIFICATE_FILE: {reason}. Phones may refuse it: append the certificates in between to the file."
 
 
-def keep_own_certificate(
-    places: Places, settings: Settings, now: datetime, owner: Owner | None, say: Callable[[str], None]
-) -> None:
+def keep_own_certificate(places: Places, settings: Settings, now: datetime, owner: Owner | None) -> None:
     """At the start, which may read what the server's user may not; the server goes on from its judgement."""
+    places.own_judgement.unlink(missing_ok=True)
     if settings.certificate_file:
         files = places.certificates / settings.certificate_file, places.certificates / settings.key_file
-        judgement = install_own(places.tls, files, settings.server_names, now, owner)
-        for line in judgement.lines:
-            say(line)
-        places.own_judgement.write_text(json.dumps([judgement.lines, judgement.stamp]))
-        places.own_judgement.chmod(0o644)
+        write_judgement(places, install_own(places.tls, files, settings.server_names, now, owner), owner)
+
+
+def write_judgement(places: Places, judgement: Judgement, owner: Owner | None) -> None:
+    """Leaves it for the running server, which then says nothing twice, and for the `workhorse` commands.
+
+    Args:
+        owner: Whose the file is to be where root writes it, so that the server can write its own.
+    """
+    half = places.own_judgement.with_suffix(".new")
+    half.unlink(missing_ok=True)
+    half.write_text(json.dumps([judgement.lines, judgement.stamp, judgement.files]))
+    half.chmod(0o644)
+    if owner:
+        os.chown(half, owner.uid, owner.gid)
+    half.replace(places.own_judgement)
 
 
 def read_judgement(places: Places) -> Judgement:
-    """What the start found, so that the running server says nothing twice; nothing where that is gone."""
+    """What was found last; nothing where that is gone."""
     try:
-        lines, stamped = json.loads(places.own_judgement.read_text())
-        return Judgement(tuple(map(str, lines)), read_stamp(stamped))
+        lines, *stamps = json.loads(places.own_judgement.read_text())
+        whole, files = map(read_stamp, stamps)
+        return Judgement(tuple(map(str, lines)), whole, files)
     except (OSError, ValueError, TypeError):
         return Judgement()
 
@@ -106,7 +128,7 @@ def _read(file: Path) -> bytes:
     try:
         content = file.read_bytes()
     except PermissionError:
-        raise ValueError(
+        raise ClosedFileError(
             f"{file} can't be read by user {os.geteuid()}; let that user read it, or read it once more as root with: "
             "docker compose restart"
         ) from None

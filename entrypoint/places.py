@@ -70,7 +70,7 @@ class Places:
 
     @property
     def own_judgement(self) -> Path:
-        """What the start found about the person's own certificate, for the running server to go on from."""
+        """What the start, and the running server after it, found about the person's own certificate."""
         return self.run / "own-certificate.json"
 
     @property

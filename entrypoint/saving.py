@@ -26,6 +26,7 @@ class WholeFiles(AsyncLargeFileManager):
     @contextmanager
     def atomic_writing(self, os_path: str, *args: Any, **options: Any) -> Iterator[IO[Any]]:
         path = Path(os.path.realpath(os_path))
+        refuse_gone(Path(self.root_dir), path)
         refuse_read_only(path)
         if not self.use_atomic_writing or not may_replace(path):
             with super().atomic_writing(os_path, *args, **options) as file:
@@ -33,6 +34,13 @@ class WholeFiles(AsyncLargeFileManager):
             return
         with self.perm_to_403(os_path), replacing(path, *args, **options) as file:
             yield file
+
+
+def refuse_gone(root: Path, path: Path) -> None:
+    """Says that the whole folder was deleted on the host, where "no such file" would lead nobody there."""
+    if root.stat().st_nlink == 0:
+        why = "the notebooks' folder is gone on the host; make it again there, then: docker compose restart"
+        raise FileNotFoundError(errno.ENOENT, why, path.name)
 
 
 def refuse_read_only(path: Path) -> None:

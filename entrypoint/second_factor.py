@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
+from pathlib import Path
 
 from pyotp import TOTP, random_base32
 
+from entrypoint.errors import Problem
 from entrypoint.password import generate_password
 
 ISSUER = "Workhorse"
@@ -19,6 +21,10 @@ RECOVERY_CODES = 10
 DRIFT_STEPS = 1
 STEP_MAX = 253_402_300_799 // 30  # the end of the year 9999, where pyotp's calendar ends
 TYPED_LENGTH_MAX = 100
+NOBODY_ENROLLED = Problem(
+    "TOTP is on, but no phone is enrolled, or the enrolment can't be read, so nobody can log in.",
+    "Enrol one: docker compose exec workhorse workhorse totp",
+)
 
 _SECRET = re.compile(r"[A-Z2-7]{32}")  # 160 bits, as RFC 4226, section 4, recommends
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -89,6 +95,14 @@ def from_json(text: str | bytes) -> SecondFactor:
     if reason := _reason_against(**kept):
         raise ValueError(f"the second factor's {reason}")
     return SecondFactor(kept["secret"], kept["last_step"], tuple(kept["recovery_hashes"]))
+
+
+def read_second_factor(path: Path) -> SecondFactor | None:
+    """What is kept; None where there is nothing, or nothing that is sound."""
+    try:
+        return from_json(path.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _reason_against(secret: object, last_step: object, recovery_hashes: object) -> str | None:

@@ -105,6 +105,8 @@ def _read_key(pem: bytes) -> PrivateKeyTypes:
         raise ValueError("the key is encrypted; write it without: openssl pkey -in KEY -out NEWKEY") from None
     # Its own UnsupportedAlgorithm besides ValueError.
     except Exception:
+        if b"-----BEGIN CERTIFICATE-----" in pem:
+            raise ValueError("in the key's place stands a certificate (are the two swapped?)") from None
         raise ValueError("the key is not PEM text (it starts with -----BEGIN PRIVATE KEY-----)") from None
 
 

@@ -39,7 +39,8 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
             "allow_remote_access": True,
             # In rootless Docker uid 0 is the person.
             "allow_root": True,
-            # JupyterLab shows "Log Out" only together with "Shut Down", which image/overrides.json takes off the menu.
+            # JupyterLab has "Log Out" only beside "Shut Down", which image/overrides.json takes off the menu. The
+            # command palette keeps it, and asks before.
             "quit_button": True,
             "identity_provider_class": "entrypoint.door.Door",
             "allow_unauthenticated_access": False,
@@ -85,7 +86,7 @@ def _door(settings: Settings, hashed_password: str) -> dict[str, Any]:
         "hashed_password": hashed_password,
         "allow_password_change": False,
         "login_handler_class": "entrypoint.login_form.LoginHandler",
-        "logout_handler_class": "entrypoint.login_form.LogoutHandler",
+        "logout_handler_class": "entrypoint.logout.LogoutHandler",
         "secure_cookie": True,
         "cookie_options": {"samesite": "Lax", "expires_days": settings.session_days},
         "get_secure_cookie_kwargs": {"max_age_days": settings.session_days},

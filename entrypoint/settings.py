@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import ipaddress
+import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -13,16 +15,22 @@ from typing import Any
 
 from entrypoint.clients import parse_networks
 from entrypoint.errors import Problem, WorkhorseError
-from entrypoint.names import IPAddress, ServerName, bare_names, reason_against
+from entrypoint.names import IPAddress, ServerName, meant, reason_against
 
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
-EXAMPLE = "four words of your choice"
-PLACEHOLDERS = {"change-me", EXAMPLE}
+PLACEHOLDER = "change-me"
 # Unicode's categories of what no form sends as it was typed: controls, half characters, separators of lines. Not more
 # than these: what joins several characters to one emoji can't be printed by itself, and can be typed.
 UNTYPABLE = {"Cc", "Cs", "Zl", "Zp"}
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # the host's firewall and the password are the door
+# The machine's own. They are root's, so the start would tell how to give all of it to another user.
+SYSTEM_FOLDERS = {
+    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sbin", "/sys",
+    "/usr", "/var",
+}  # fmt: skip
+# How alike two names are, from 0 to 1, by difflib: TOPT and TOTP are 0.75, SSL_CERT_FILE and CERTIFICATE_FILE 0.62.
+MISSPELT = 0.75
 
 
 def setting(meaning: str, default: str = "") -> Any:
@@ -59,7 +67,7 @@ class Settings:
     base_image: str = setting("The conda base image, if not the public one")
 
     @property
-    def bound(self) -> IPAddress:
+    def listen_address(self) -> IPAddress:
         """What BIND_ADDRESS stands for."""
         return ipaddress.ip_address(self.bind_address.strip("[]"))
 
@@ -67,6 +75,14 @@ class Settings:
 def variable_names() -> list[str]:
     """Every variable that is Workhorse's own, so that no kernel inherits it."""
     return [each.name.upper() for each in fields(Settings)]
+
+
+def misspelt(environ: Mapping[str, str]) -> Iterator[str]:
+    """What is said of variables that are nobody's, and look like a setting."""
+    known = variable_names()
+    for name in sorted(environ):
+        if name not in known and (meant := difflib.get_close_matches(name, known, 1, MISSPELT)):
+            yield f"{name} is no setting, and does nothing.\n  If {meant[0]} is meant, write that in .env."
 
 
 class _Reader:
@@ -97,7 +113,7 @@ def from_environ(environ: Mapping[str, str], read_text: Callable[[Path], str] = 
         totp=_switch(reader, "TOTP"),
         trusted_proxies=_trusted_proxies(reader),
         memory_limit=_memory_limit(reader),
-        repositories=reader.text("REPOSITORIES"),
+        repositories=_repositories(reader),
         certificates=reader.text("CERTIFICATES"),
         certificate_file=_file_in_certificates(reader, "CERTIFICATE_FILE"),
         key_file=_file_in_certificates(reader, "KEY_FILE"),
@@ -144,27 +160,26 @@ def _password_in(file: Path, reader: _Reader, read_text: Callable[[Path], str]) 
 
 
 def _judge_password(name: str, password: str, reader: _Reader) -> None:
-    example = f"JUPYTER_PASSWORD='{EXAMPLE}'"
-    if password in PLACEHOLDERS:
-        reader.complain(
-            f"{name} is an example that everybody can read.", "Choose words of your own in .env: JUPYTER_PASSWORD='...'"
-        )
+    in_file = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart"
+    where = in_file if name.endswith("_FILE") else "in .env, between single quotes: JUPYTER_PASSWORD='...'"
+    if password == PLACEHOLDER:
+        reader.complain(f"{name} holds a placeholder, which everybody can guess.", f"Choose a password {where}")
     elif len(password) < PASSWORD_LENGTH_MIN:
         reader.complain(
             f"{name} has {len(password)} characters, fewer than {PASSWORD_LENGTH_MIN}.",
-            f"Choose a longer one in .env, between single quotes, since Compose rewrites $ without them: {example}",
+            f"Choose a longer one {where}",
         )
     elif len(password) > PASSWORD_LENGTH_MAX or not UNTYPABLE.isdisjoint(map(unicodedata.category, password)):
         reader.complain(
             f"{name} is longer than {PASSWORD_LENGTH_MAX} characters, or holds a line break or control character.",
-            f"Choose one that can be typed into a browser: {example}",
+            f"Choose one that can be typed into a browser {where}",
         )
 
 
 def _server_names(reader: _Reader) -> list[ServerName]:
     names: list[ServerName] = []
     given = reader.text("SERVER_NAMES")
-    proposed = ",".join(bare_names(given)) or "lab.example.org,192.168.1.20"
+    proposed = meant(given) or "lab.example.org,192.168.1.20"
     for text in filter(None, (part.strip() for part in given.split(","))):
         if reason := reason_against(text):
             shown = text if len(text) <= 80 else f"{text[:77]}..."
@@ -234,7 +249,7 @@ def _trusted_proxies(reader: _Reader) -> str:
         parse_networks(text)
     except ValueError as error:
         reader.complain(
-            f"TRUSTED_PROXIES holds {error}.", "Give the proxies' addresses or networks: TRUSTED_PROXIES=172.18.0.0/16"
+            f"TRUSTED_PROXIES: {error}.", "Give the proxies' addresses or networks: TRUSTED_PROXIES=172.18.0.0/16"
         )
     return text
 
@@ -246,6 +261,16 @@ def _memory_limit(reader: _Reader) -> str:
         reader.complain(
             f"MEMORY_LIMIT is '{text}', which is not an amount of memory.",
             "Give it in gigabytes, or 0 for no limit: MEMORY_LIMIT=64g",
+        )
+    return text
+
+
+def _repositories(reader: _Reader) -> str:
+    text = reader.text("REPOSITORIES")
+    if posixpath.normpath(text).replace("//", "/") in SYSTEM_FOLDERS:
+        reader.complain(
+            f"REPOSITORIES is '{text}', which is a folder of the machine itself.",
+            "Name one that holds your notebooks alone: REPOSITORIES=/home/ada/notebooks",
         )
     return text
 
@@ -287,6 +312,7 @@ def _judge_companions(reader: _Reader) -> None:
     for name, needed, example in (
         ("CERTIFICATE_FILE", "KEY_FILE", "KEY_FILE=privkey.pem"),
         ("KEY_FILE", "CERTIFICATE_FILE", "CERTIFICATE_FILE=fullchain.pem"),
+        ("LETSENCRYPT_EMAIL", "SERVER_NAMES", "SERVER_NAMES=lab.example.org"),
         ("ACME_SERVER", "LETSENCRYPT_EMAIL", "LETSENCRYPT_EMAIL=ada@example.org"),
         ("ACME_CA_FILE", "ACME_SERVER", "ACME_SERVER=https://ca.example.org/acme/acme/directory"),
         ("ACME_DNS_HOOK", "LETSENCRYPT_EMAIL", "LETSENCRYPT_EMAIL=ada@example.org"),

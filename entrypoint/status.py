@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from entrypoint.authority import Authority, load_authority
 from entrypoint.certificate import RENEWAL_DAYS
-from entrypoint.clients import gateway
 from entrypoint.errors import WorkhorseError
+from entrypoint.gateway import read_gateway
 from entrypoint.identity import find_identity, reason_not_writable
 from entrypoint.known_settings import KnownSettings, read_known_settings
 from entrypoint.logins import Login, latest_of_each_kind, read_logins
 from entrypoint.message import Status
 from entrypoint.names import public_names
+from entrypoint.own_certificate import read_judgement
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
 from entrypoint.serving import OWN, PRIVATE, Served, Source, describe, find_sources
@@ -52,7 +53,7 @@ def read_status(places: Places, now: datetime) -> Status:
             "A start makes them anew: docker compose restart",
         ) from error
     status = status_now(places, known, authority, filter(None, [warning]), now)
-    docker = gateway(Path("/proc/net/route").read_text())
+    docker = read_gateway(places.root / "proc/net/route")
     logins = tuple(_logins(latest_of_each_kind(read_logins(places.logins)), docker))
     return replace(status, served=read_report(places.certificate_report) or status.served, logins=logins)
 
@@ -60,7 +61,8 @@ def read_status(places: Places, now: datetime) -> Status:
 def _logins(logins: Sequence[Login], docker: str | None) -> Iterator[str]:
     yield from (login.line for login in logins)
     if docker in {login.address for login in logins}:
-        yield f"{docker} is Docker itself, which hides who came: from this machine or, if it is rootless, anybody."
+        yield f"{docker} is Docker itself, which hides who came: this machine or, where Docker passes connections on"
+        yield "(rootless, Docker Desktop, IPv6), anybody."
 
 
 def status_now(
@@ -74,7 +76,12 @@ def status_now(
         known.has_password,
         authority,
         served=tuple(describe(known.settings.server_names, sources)),
-        warnings=(*warnings, *filter(None, [nobody_enrolled]), *endings(authority, sources, now)),
+        warnings=(
+            *warnings,
+            *read_judgement(places).lines,
+            *filter(None, [nobody_enrolled]),
+            *endings(authority, sources, now),
+        ),
         plans=tuple(plans(places, known.settings, sources)),
         recovery_codes=recovery_codes,
     )
@@ -82,10 +89,10 @@ def status_now(
 
 def _second_factor(places: Places) -> tuple[str | None, int | None]:
     """Why nobody can log in, or else how many recovery codes are left."""
-    from entrypoint.enrolment import NOBODY, enrolled  # slow, and off unless asked for
+    from entrypoint.second_factor import NOBODY_ENROLLED, read_second_factor  # slow, and off unless asked for
 
-    factor = enrolled(places.second_factor)
-    return (None, len(factor.recovery_hashes)) if factor else (str(NOBODY), None)
+    factor = read_second_factor(places.second_factor)
+    return (None, len(factor.recovery_hashes)) if factor else (str(NOBODY_ENROLLED), None)
 
 
 def find_current(places: Places, settings: Settings, now: datetime) -> tuple[Source, ...]:

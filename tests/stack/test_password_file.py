@@ -63,6 +63,21 @@ def test_a_file_that_notebooks_can_read_is_told_and_what_is_told_mends_it(
     assert "can read the password" not in audit(stack)
 
 
+def test_a_new_password_in_the_file_counts_once_what_is_told_is_done(own_stack: MakeStack) -> None:
+    stack = with_password_file(own_stack, 0, 0o600)
+    (stack.folder / "password.txt").write_text("sesame-9")
+    stack.up()
+    assert "that JUPYTER_PASSWORD_FILE names, then: docker compose restart" in audit(stack)
+    refused = stack.compose("exec", "-T", "workhorse", "workhorse", "reset-password", check=False).stderr
+    assert "names a file, change that, then: docker compose restart" in refused
+    (stack.folder / "password.txt").write_text(PASSWORD)
+    assert "The password in the file doesn't count yet" in audit(stack)
+    stack.compose("restart")
+    stack.up()
+    assert "doesn't count yet" not in audit(stack)
+    assert "PermissionError" in read_in_a_kernel(stack)
+
+
 def test_where_start_and_notebooks_are_one_user_the_hash_alone_is_left(own_stack: MakeStack) -> None:
     stack = with_password_file(own_stack, 1000, 0o600)
     override = 'services: {workhorse: {user: "1000:1000"}}\n'

@@ -239,6 +239,21 @@ def test_a_start_with_an_unsound_certificate_serves_the_one_before_and_says_why_
     said = desk.restart()
     assert desk.door().serial() == sound.serial
     assert said.count("the key is encrypted") == 1
+    refusal = "  ATTENTION     CERTIFICATE_FILE and KEY_FILE are not used: the key is encrypted"
+    assert refusal in said
+    assert refusal in desk.stack.workhorse("status")
+    assert "- CERTIFICATE_FILE and KEY_FILE are not used:" in desk.stack.workhorse("audit", check=False)
+    desk.put_and_wait(desk.issue())
+    assert "are not used" not in desk.stack.workhorse("status")
+
+
+def test_what_the_start_found_in_a_key_that_only_root_may_read_holds(desk: Desk) -> None:
+    desk.put_and_wait(desk.issue())
+    close_the_key(desk, Pair(desk.issue().chain, desk.issue().key))
+    said = desk.restart()
+    assert "key and certificate don't match" in said
+    assert "can't be read" not in said
+    assert "key and certificate don't match" in desk.stack.workhorse("status")
     desk.put_and_wait(desk.issue())
 
 

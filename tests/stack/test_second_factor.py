@@ -65,7 +65,7 @@ def test_without_a_phone_nobody_gets_in_and_the_log_says_which_command(stack: St
     stack.shell(f"rm -f {STATE}")
     for code in (None, "", "000000"):
         assert login(stack, authority, "203.0.113.1", code)[0] == 401
-    told = "TOTP is on, but no phone is enrolled, so nobody can log in."
+    told = "TOTP is on, but no phone is enrolled, or the enrolment can't be read, so nobody can log in."
     log, status = stack.log(), stack.workhorse("status")
     # At the start, at each try, at the form, and when asked.
     assert f"ATTENTION     {told}" in log

@@ -35,7 +35,8 @@ def test_a_password_in_a_file_is_mended_there(tmp_path: Path) -> None:
     settings = from_environ({"JUPYTER_PASSWORD_FILE": str(file)})
     (finding,) = judge_password(settings, Places(Path("/nowhere")))
     assert (
-        finding.remedy == "Choose a longer one in the file that JUPYTER_PASSWORD_FILE names, then: docker compose up -d"
+        finding.remedy
+        == "Choose a longer one in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart"
     )
 
 
@@ -137,6 +138,7 @@ def test_memory_without_a_limit_is_weak(walls: Places) -> None:
 def test_a_limit_of_memory_leaves_something_to_the_machine(machine: float, proposed: str) -> None:
     size = int(machine * 2**30)
     assert list(judge_memory(size - 1, size)) == []
+    assert list(judge_memory(size, 0)) == []
     for limit in (size, 2 * size):
         (finding,) = judge_memory(limit, size)
         assert "no less than all" in finding.what

@@ -17,7 +17,7 @@ from entrypoint.authority import load_authority
 from entrypoint.causes import MENDED_AFTER, Causes
 from entrypoint.certificate_keeper import CertificateKeeper
 from entrypoint.names import ServerName
-from entrypoint.own_certificate import keep_own_certificate
+from entrypoint.own_certificate import keep_own_certificate, read_judgement
 from entrypoint.places import Places
 from entrypoint.plan import Plan
 from entrypoint.serving import OWN, PRIVATE
@@ -57,13 +57,12 @@ class Desk:
         plan = Plan((LAB,), self.files if has_own else None)
         return CertificateKeeper(plan, self.places, self.served.append, self.log)
 
-    def start(self) -> list[str]:
+    def start(self) -> tuple[str, ...]:
         """What the start says of the person's own certificate."""
-        said: list[str] = []
         environ = {"SERVER_NAMES": LAB.text, "CERTIFICATE_FILE": "lab.pem", "KEY_FILE": "lab.key"}
         settings: Settings = from_environ(environ)
-        keep_own_certificate(self.places, settings, NOW, None, said.append)
-        return said
+        keep_own_certificate(self.places, settings, NOW, None)
+        return read_judgement(self.places).lines
 
 
 @pytest.fixture
@@ -145,6 +144,28 @@ def test_what_the_start_has_refused_is_not_told_again_until_it_changes(desk: Des
     desk.put(replace(university.issue([LAB.text]), key=university.issue([LAB.text]).key))
     keeper.look(NOW + SECOND)
     assert "don't match" in desk.said[0]
+    # `workhorse status` tells what holds now.
+    (line,) = read_judgement(desk.places).lines
+    assert "don't match" in line
+
+
+def test_a_certificate_that_signs_itself_is_told(desk: Desk, university: University) -> None:
+    pair = university.issue([LAB.text])
+    desk.put(pair)
+    assert not any("signed by itself" in line for line in desk.start())
+    name = pair.chain[0].subject
+    builder = x509.CertificateBuilder(name, name, pair.key.public_key(), 1, NOW - DAY, NOW + 60 * DAY)
+    names = x509.SubjectAlternativeName([x509.DNSName(LAB.text)])
+    desk.put(Pair((builder.add_extension(names, critical=False).sign(pair.key, hashes.SHA256()),), pair.key))
+    assert desk.start() == ("Your own certificate is signed by itself, so browsers warn of it.",)
+
+
+def test_a_swapped_pair_is_recognised(desk: Desk, university: University) -> None:
+    pair = university.issue([LAB.text])
+    desk.files[0].write_bytes(pair.key_pem())
+    desk.files[1].write_bytes(pair.chain_pem)
+    (line,) = desk.start()
+    assert "in the key's place stands a certificate (are the two swapped?)" in line
 
 
 def test_an_own_certificate_s_end_is_an_error_once_a_day(desk: Desk, university: University) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoint.clients import HOPS_MAX, UNKNOWN, client_address, client_group, gateway, parse_networks
+from entrypoint.clients import HOPS_MAX, UNKNOWN, client_address, client_group, parse_networks
 from entrypoint.limiter import DEVICE
 
 PROXIES = parse_networks("10.0.0.0/8, fd00::/8")
@@ -162,17 +161,3 @@ def test_any_text_is_read_as_networks_or_refused(text: str) -> None:
     else:
         assert all(network.prefixlen > 0 for network in networks)
         assert parse_networks(",".join(map(str, networks))) == networks
-
-
-ROUTES = """\
-Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
-eth0\t00000000\t010012AC\t0003\t0\t0\t0\t00000000\t0\t0\t0
-eth0\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
-"""
-
-
-def test_docker_s_own_address_is_the_gateway() -> None:
-    assert gateway(ROUTES) == ("172.18.0.1" if sys.byteorder == "little" else "1.0.18.172")
-    without = "\n".join(line for line in ROUTES.splitlines() if "\t010012AC" not in line)
-    assert gateway(without) is None
-    assert gateway("") is None

@@ -69,7 +69,7 @@ def test_each_fault_of_a_pair_has_its_words(university: University, pair: Pair) 
     faults = {
         (chain, pair.key_pem(b"a password")): "the key is encrypted",
         (chain, b""): "the key is not PEM text",
-        (chain, chain): "the key is not PEM text",
+        (chain, chain): "in the key's place stands a certificate",
         (chain, key[:100]): "the key is not PEM text",
         (key, key): "the certificate is not PEM text",
         (chain[:200], key): "the certificate is not PEM text",

@@ -10,9 +10,11 @@ import pytest
 from entrypoint.acme import Acme
 from entrypoint.attempts import Attempt, write_attempts
 from entrypoint.authority import Authority
+from entrypoint.known_settings import KnownSettings
+from entrypoint.own_certificate import Judgement, write_judgement
 from entrypoint.places import Places
 from entrypoint.settings import from_environ
-from entrypoint.status import endings, find_current, plans
+from entrypoint.status import endings, find_current, plans, status_now
 from entrypoint.tls import keep_certificates
 from tests.pki import University
 
@@ -65,6 +67,16 @@ def test_a_failed_attempt_is_told_at_the_next_start_too(places: Places) -> None:
         "attempt 2 at 2026-11-24 12:05 UTC, or now with: docker compose exec workhorse workhorse renew. No route."
         in line
     )
+
+
+def test_what_is_wrong_with_an_own_certificate_is_told(places: Places) -> None:
+    settings = from_environ({"SERVER_NAMES": NAMES})
+    authority, _ = keep_certificates(places.tls, settings.server_names, NOW, None, print)
+    known = KnownSettings(settings, has_password=True)
+    assert status_now(places, known, authority, ["first"], NOW).warnings == ("first",)
+    places.run.mkdir(parents=True)
+    write_judgement(places, Judgement(("CERTIFICATE_FILE is not used.",)), None)
+    assert status_now(places, known, authority, (), NOW).warnings == ("CERTIFICATE_FILE is not used.",)
 
 
 def test_the_authority_s_end_is_told_a_year_ahead(places: Places) -> None:
