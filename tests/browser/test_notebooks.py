@@ -28,6 +28,8 @@ def test_a_notebook_is_opened_run_plotted_and_saved_as_the_person_s_file(lab: La
     assert owner(notebook) == (1000, 1000)
     # The login before may be told of; nothing else is: no news, no update, no failure.
     assert [text for text in lab.notifications.all_inner_texts() if text and "Last login" not in text] == []
+    # Nor does the log ask for what nobody misses.
+    assert "nodejs" not in lab.stack.log()
     lab.page.get_by_role("heading", name="Does the diabetes progress?").scroll_into_view_if_needed()
     screenshot(lab.page, "jupyterlab.png")
 

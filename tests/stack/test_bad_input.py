@@ -62,6 +62,22 @@ def test_compose_shows_the_error_in_its_log(own_stack: MakeStack) -> None:
     stack.up()
 
 
+def test_a_misspelt_setting_is_told_and_nothing_else_of_the_environment(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, TOPT="on")
+    stack.up()
+    assert "  ATTENTION     TOPT is no setting, and does nothing." in stack.log()
+    assert stack.log().count("is no setting") == 1
+
+
+def test_a_file_without_a_certificate_is_no_authority(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, CA_FILE="./notes.txt")
+    (stack.folder / "notes.txt").write_text("no certificate at all")
+    stack.compose("up", "-d", "--no-build")
+    log = poll(lambda: stack.log() or None, 20, "the error")
+    assert log.startswith("CA_FILE names a file that holds no certificate, or a damaged one.\n")
+    assert ": CA_FILE=./company-ca.pem" in log
+
+
 def test_a_password_and_a_file_are_not_both_taken(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD, JUPYTER_PASSWORD_FILE="./password.txt")
     (stack.folder / "password.txt").write_text("another horse battery")

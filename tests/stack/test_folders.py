@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 
@@ -160,6 +161,23 @@ def test_a_folder_that_was_moved_away_is_served_until_the_restart(stack: Stack, 
     assert [entry["name"] for entry in client.api("GET", "contents")["content"]] == []
     assert save(client, "new.txt", "here").status_code == 201
     assert (stack.repositories / "new.txt").read_text() == "here"
+
+
+def test_a_folder_that_was_deleted_is_told_and_every_command_still_runs(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        shutil.rmtree(stack.repositories)
+        refused = save(client, "refused.txt", "x")
+        assert refused.status_code >= 400
+        assert "gone on the host; make it again there, then: docker compose restart" in refused.json()["message"]
+        assert "https://localhost" in stack.workhorse("status")
+        stack.repositories.mkdir()
+        stack.repositories.chmod(0o777)
+        stack.compose("restart")
+        wait_for(client)
+        assert save(client, "again.txt", "x").status_code == 201
 
 
 def test_a_folder_that_turned_read_only_is_told_and_writable_again(stack: Stack, client: Client) -> None:

@@ -49,6 +49,7 @@ def test_root_s_folder_as_cloned_is_given_to_the_first_user_and_nothing_in_it(ow
     readme.touch()
     stack.up()
     assert owner(stack.repositories) == (1000, 1000)
+    assert "./repositories was root's, and now belongs to user 1000" in stack.log()
     assert owner(readme) == (0, 0)
     assert owner(write_a_file(stack)) == (1000, 1000)
 
