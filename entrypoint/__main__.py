@@ -67,7 +67,7 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
         prepare_venv(places.home, identity, environment),
         reason_not_writable(places.repositories, identity.user, settings.repositories),
         password_exposure(settings, identity),
-        *misspelt(environ),
+        *(f"{name} is no setting, and does nothing.\n  Is {meant} meant?" for name, meant in misspelt(environ).items()),
     )
     if not arguments:
         status = status_now(places, known, authority, map(str, filter(None, warnings)), now)
@@ -82,7 +82,7 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
 
 def server_environment(environ: Mapping[str, str], places: Places, trust: Mapping[str, str]) -> dict[str, str]:
     """What the server and every kernel inherit: none of Workhorse's settings, the password above all."""
-    own = set(variable_names())
+    own = {*variable_names(), *misspelt(environ)}
     return {
         **{name: value for name, value in environ.items() if name not in own},
         **trust,

@@ -83,8 +83,8 @@ def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
 
 
 def judge_password_file(settings: Settings, places: Places, identity: Identity) -> Iterator[Problem]:
-    password = settings.jupyter_password
-    if password and settings.jupyter_password_file and not verifies(places.password_hash.read_text(), password):
+    file, password = settings.jupyter_password_file, settings.jupyter_password
+    if file and password and not verifies(places.password_hash.read_text(errors="replace"), password):
         yield Problem("The password in the file doesn't count yet: the one before does.", "docker compose restart")
     if exposure := password_exposure(settings, identity):
         yield exposure

@@ -80,7 +80,7 @@ def new_authority(places: Places, _: argparse.Namespace) -> int:
     # The running server makes one itself where it finds none.
     aside = replace_private(places.tls.authority, authority.pem, state_owner(places))
     print("A new private authority signs from now on; the server changes over within seconds, and no kernel notices.")
-    print(f"  {authority.fingerprint}")
+    print(f"Its SHA-256 fingerprint: {authority.fingerprint}")
     print("Every device has to trust it anew: docker compose exec workhorse workhorse share-ca")
     print("Remove the old one from them, above all if it may have been stolen: until you do, they believe it.")
     print(f"The old one is kept as {aside}." if aside else "There was none before.")

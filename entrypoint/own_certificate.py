@@ -105,7 +105,8 @@ def read_judgement(places: Places) -> Judgement:
     try:
         lines, *stamps = json.loads(places.own_judgement.read_text())
         whole, files = map(read_stamp, stamps)
-        return Judgement(tuple(map(str, lines)), whole, files)
+        # The server's user, and so a notebook, may write there.
+        return Judgement(tuple(line for line in map(str, lines) if line.isprintable()), whole, files)
     except (OSError, ValueError, TypeError):
         return Judgement()
 

@@ -58,9 +58,10 @@ def restore(places: Places, stdin: BinaryIO, replace: bool, say: Say) -> None:
             raise _unwritable(error) from error
     say(f"Restored {unpacked.files} files of {unpacked.manifest.get('date')}. Next: docker compose up -d")
     for folder in asides:
-        say(f"What was there before lies in {folder}.")
+        say(f"What was there before lies in {folder}. On a new machine, that is what its own start has made.")
     if unpacked.lists:
-        say(f"Your environments came as lists of packages: see ~/{unpacked.lists}/README.txt")
+        say("Your environments came as lists of packages. How to make them again, in a terminal of JupyterLab:")
+        say(f"  cat ~/{unpacked.lists}/README.txt")
 
 
 def _unwritable(error: OSError) -> WorkhorseError:

@@ -63,10 +63,14 @@ def test_compose_shows_the_error_in_its_log(own_stack: MakeStack) -> None:
 
 
 def test_a_misspelt_setting_is_told_and_nothing_else_of_the_environment(own_stack: MakeStack) -> None:
-    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, TOPT="on")
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, JUPYTER_PASWORD="a secret all the same")
     stack.up()
-    assert "  ATTENTION     TOPT is no setting, and does nothing." in stack.log()
+    assert "  ATTENTION     JUPYTER_PASWORD is no setting, and does nothing." in stack.log()
     assert stack.log().count("is no setting") == 1
+    # What stands there may be a secret, which no kernel is to see.
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        assert "secret" not in client.run("import os; print(dict(os.environ))")
 
 
 def test_a_file_without_a_certificate_is_no_authority(own_stack: MakeStack) -> None:

@@ -211,7 +211,7 @@ def test_a_folder_that_is_no_environment_is_kept_as_files(places: Places, fresh:
     assert (fresh.home / "venv" / "notes.txt").read_text() == "mine"
     assert (fresh.home / ".conda" / "envs" / "notes" / "x.txt").read_text() == "mine too"
     assert (fresh.home / "before-restore-1" / "venv" / "pyvenv.cfg").exists()
-    assert f"What was there before lies in {fresh.home}/before-restore-1." in said
+    assert f"What was there before lies in {fresh.home}/before-restore-1. On a new machine, that is" in " ".join(said)
 
 
 class Interfering(io.BytesIO):
