@@ -136,7 +136,7 @@ class CertificateKeeper:
             source = source_for(name, sources)
             return contexts[source.path] if source and source is not default else None
 
-        self.serve(choose_by_name(contexts[default.path], choose))
+        self.serve(choose_by_name(contexts[default.path], choose if len(sources) > 1 else None))
         for source in set(sources) - set(self.sources):
             if source.kind != PRIVATE or self.sources:
                 self.log.warning(

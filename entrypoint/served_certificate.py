@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class ServedCertificate:
     def leaf_pem(self) -> bytes:
         return self.leaf.public_bytes(serialization.Encoding.PEM)
 
-    @property
+    @cached_property  # asked for at each handshake
     def patterns(self) -> frozenset[str]:
         """Its names and addresses; a name may start with `*.`, which stands for one label (RFC 6125)."""
         try:

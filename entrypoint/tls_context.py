@@ -45,8 +45,15 @@ def reason_not_servable(pem: bytes) -> str | None:
     return None
 
 
-def choose_by_name(default: ssl.SSLContext, choose: Callable[[str], ssl.SSLContext | None]) -> ssl.SSLContext:
-    """Lets a context give way, connection by connection, to the one for the name that the client asks for (SNI)."""
+def choose_by_name(default: ssl.SSLContext, choose: Callable[[str], ssl.SSLContext | None] | None) -> ssl.SSLContext:
+    """Lets a context give way, connection by connection, to the one for the name that the client asks for (SNI).
+
+    Args:
+        choose: None where there is no other, which spares each handshake the question.
+    """
+    if choose is None:
+        default.sni_callback = None
+        return default
 
     def switch(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
         if name and (context := choose(name.lower())):
