@@ -16,7 +16,13 @@ from entrypoint.names import ServerName, meant, reason_against
 
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
-PLACEHOLDER = "change-me"
+# The placeholder, what this product suggests, and the head of every published list of leaked passwords.
+TRIED_FIRST = {
+    "change-me", "changeme", "workhorse", "jupyterlab", "notebook", "notebooks", "anaconda", "password", "password1",
+    "passw0rd", "12345678", "123456789", "1234567890", "11111111", "00000000", "87654321", "qwertyui", "qwertyuiop",
+    "1q2w3e4r", "1qaz2wsx", "iloveyou", "sunshine", "princess", "football", "baseball", "superman", "trustno1",
+    "letmein1", "welcome1", "abcd1234", "admin123", "asdfghjkl", "computer", "whatever",
+}  # fmt: skip
 # Unicode's categories of what no form sends as it was typed: controls, half characters, separators of lines. Not more
 # than these: what joins several characters to one emoji can't be printed by itself, and can be typed.
 UNTYPABLE = {"Cc", "Cs", "Zl", "Zp"}
@@ -77,8 +83,8 @@ def _password_in(file: Path, reader: Reader, read_text: Callable[[Path], str]) -
 def _judge_password(name: str, password: str, reader: Reader) -> None:
     in_file = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart"
     where = in_file if name.endswith("_FILE") else "in .env, between single quotes: JUPYTER_PASSWORD='...'"
-    if password == PLACEHOLDER:
-        reader.complain(f"{name} holds a placeholder, which everybody can guess.", f"Choose a password {where}")
+    if password.lower() in TRIED_FIRST:
+        reader.complain(f"{name} is among the passwords that are tried first.", f"Choose another {where}")
     elif len(password) < PASSWORD_LENGTH_MIN:
         reader.complain(
             f"{name} has {len(password)} characters, fewer than {PASSWORD_LENGTH_MIN}.",
