@@ -102,9 +102,8 @@ def test_a_backup_is_made_with_the_user_s_rights_alone(own_stack: MakeStack) -> 
     """A link or a database in a home can't lead root astray, and nothing in the home becomes root's."""
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
-    stack.shell(
-        "cd /tmp && python -c \"import sqlite3; sqlite3.connect('w.db').execute('PRAGMA journal_mode=WAL')\" && cp w.db ~"
-    )
+    database = "import sqlite3; sqlite3.connect('w.db').execute('PRAGMA journal_mode=WAL')"
+    stack.shell(f'cd /tmp && python -c "{database}" && cp w.db ~')
     stack.shell("echo secret > ~/root-only && chmod 600 ~/root-only", user="0")
     before = stack.shell("find ~ -not -path '*/venv/*' -printf '%p %u %s\\n' | sort")
     _, said = back_up(stack)
