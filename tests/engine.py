@@ -108,10 +108,19 @@ def docker(*arguments: str) -> str:
 def share_layers(source: Path, target: Path) -> None:
     """Copies what an engine knows of its images, a few MB, and links to their layers, which no engine writes to."""
     (target / "overlay2").mkdir(parents=True)
-    for name in ("imagedb", "layerdb/sha256"):
-        shutil.copytree(source / "image/overlay2" / name, target / "image/overlay2" / name)
+    for name in ("image/overlay2/imagedb", "image/overlay2/layerdb/sha256", "overlay2/l"):
+        poll(lambda name=name: copied(source / name, target / name), wanted=f"a copy of {name}")  # type: ignore[misc]
     shutil.copy(source / "image/overlay2/repositories.json", target / "image/overlay2")
-    shutil.copytree(source / "overlay2/l", target / "overlay2/l", symlinks=True)
     for layer in (source / "overlay2").iterdir():
         if layer.name != "l":
             (target / "overlay2" / layer.name).symlink_to(layer)
+
+
+def copied(source: Path, target: Path) -> bool | None:
+    """Copies a folder whole; None where something of it went away meanwhile, as containers of other tests do."""
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        shutil.copytree(source, target, symlinks=True)
+    except (shutil.Error, FileNotFoundError):
+        return None
+    return True
