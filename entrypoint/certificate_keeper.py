@@ -18,6 +18,7 @@ from entrypoint.own_certificate import install_own, read_judgement, stamp_of_own
 from entrypoint.places import Places
 from entrypoint.plan import Plan
 from entrypoint.public_certificates import PublicCertificates
+from entrypoint.public_files import write_public
 from entrypoint.served_certificate import is_publicly_trusted, reason_against_now
 from entrypoint.serving import (
     PRIVATE,
@@ -188,10 +189,7 @@ class CertificateKeeper:
         text = json.dumps([asdict(served) for served in describe(self.plan.names, self.sources)])
         path = self.places.certificate_report
         if not path.exists() or path.read_text() != text:
-            # In one step, since `workhorse status` may read it at any moment.
-            half = path.with_suffix(".new")
-            half.write_text(text)
-            half.replace(path)
+            write_public(path, text.encode())
 
     async def run(self, now: Callable[[], datetime]) -> None:
         """Never returns: looks every second, and renews beside it."""

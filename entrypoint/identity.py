@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entrypoint.private_files import Owner
+from entrypoint.public_files import write_public
 
 # Whoever is the first person on nearly every Linux machine.
 FALLBACK = Owner(1000, 1000)
@@ -100,10 +101,7 @@ def write_accounts(user: Owner, home: Path, folder: Path) -> None:
     """Writes passwd and group to the folder that /etc points to."""
     texts = account_lines(user, home, Path("/etc/passwd.image").read_text(), Path("/etc/group.image").read_text())
     for name, text in zip(("passwd", "group"), texts, strict=True):
-        path = folder / name
-        path.unlink(missing_ok=True)
-        path.write_text(text)
-        path.chmod(0o644)
+        write_public(folder / name, text.encode())
 
 
 def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | None:

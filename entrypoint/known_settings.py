@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from entrypoint.errors import WorkhorseError
 from entrypoint.places import Places
+from entrypoint.public_files import write_public
 from entrypoint.settings import Settings, from_environ, variable_names
 
 # Kernels may read the file, and are told nothing about the password: neither it nor how good it is.
@@ -25,9 +26,7 @@ class KnownSettings:
 def write_known_settings(places: Places, environ: Mapping[str, str], has_password: bool) -> None:
     """Keeps what `.env` held at the start, in memory and for as long as the container lives."""
     kept = {name: environ[name] for name in variable_names() if name in environ and name not in PASSWORD}
-    places.known_settings.unlink(missing_ok=True)
-    places.known_settings.write_text(json.dumps({"environ": kept, "has_password": has_password}))
-    places.known_settings.chmod(0o644)
+    write_public(places.known_settings, json.dumps({"environ": kept, "has_password": has_password}).encode())
 
 
 def read_known_settings(places: Places) -> KnownSettings:

@@ -12,6 +12,7 @@ from pathlib import Path
 from entrypoint.names import ServerName
 from entrypoint.places import Places, TlsFolder
 from entrypoint.private_files import Owner, read_private, write_private
+from entrypoint.public_files import write_public
 from entrypoint.served_certificate import ServedCertificate, read_pair, reason_against_now, reason_incomplete
 from entrypoint.serving import set_unreadable_aside
 from entrypoint.settings import Settings
@@ -91,13 +92,8 @@ def write_judgement(places: Places, judgement: Judgement, owner: Owner | None) -
     Args:
         owner: Whose the file is to be where root writes it, so that the server can write its own.
     """
-    half = places.own_judgement.with_suffix(".new")
-    half.unlink(missing_ok=True)
-    half.write_text(json.dumps([judgement.lines, judgement.stamp, judgement.files]))
-    half.chmod(0o644)
-    if owner:
-        os.chown(half, owner.uid, owner.gid)
-    half.replace(places.own_judgement)
+    text = json.dumps([judgement.lines, judgement.stamp, judgement.files])
+    write_public(places.own_judgement, text.encode(), owner)
 
 
 def read_judgement(places: Places) -> Judgement:

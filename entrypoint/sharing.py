@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import plistlib
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from entrypoint.public_files import write_public
 
 if TYPE_CHECKING:
     from entrypoint.authority import Authority
@@ -24,13 +25,9 @@ def open_sharing(path: Path, owner: Owner | None = None) -> None:
     Args:
         owner: Whose the file is to be where root writes it, so that the server's user can allow it again.
     """
-    # Not even root may write to another's file in a folder that is open to all (protected_regular, proc_sys_fs(5)).
-    path.unlink(missing_ok=True)
     # A clock that nobody sets, and that every process in the container reads alike.
-    path.write_text(str(time.clock_gettime(time.CLOCK_BOOTTIME) + MINUTES * 60))
-    path.chmod(0o644)
-    if owner:
-        os.chown(path, owner.uid, owner.gid)
+    end = time.clock_gettime(time.CLOCK_BOOTTIME) + MINUTES * 60
+    write_public(path, str(end).encode(), owner)
 
 
 def is_shared(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from entrypoint.errors import WorkhorseError
+from entrypoint.public_files import write_public
 
 PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 # Each tool has its own variable: OpenSSL and Python, requests, pip, conda, git, curl, Node.
@@ -38,8 +39,8 @@ def trust_company(secret: Path, folder: Path) -> dict[str, str]:
     _judge(company)
     bundle = folder / "ca.pem"
     variables = dict.fromkeys(VARIABLES, str(bundle))
-    _write(bundle, PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
-    _write(folder / "trust.sh", "".join(f"export {name}={value}\n" for name, value in variables.items()).encode())
+    write_public(bundle, PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
+    write_public(folder / "trust.sh", "".join(f"export {name}={value}\n" for name, value in variables.items()).encode())
     return variables
 
 
@@ -54,9 +55,3 @@ def _judge(company: bytes) -> None:
             "CA_FILE names a file that holds no certificate, or a damaged one.",
             "Name a PEM file, which starts with -----BEGIN CERTIFICATE-----: CA_FILE=./company-ca.pem",
         ) from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    path.write_bytes(content)
-    path.chmod(0o644)
