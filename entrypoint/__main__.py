@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,10 +45,7 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     write_accounts(identity.user, places.home, places.run)
     known = KnownSettings(settings, settings.jupyter_password is not None)
     write_known_settings(places, environ, known.has_password)
-    if adopt_folder(places.repositories, identity):
-        say(
-            f"{settings.repositories} was root's, and now belongs to user {identity.user.uid}, as whom the server runs."
-        )
+    adopt_folder(places.repositories, identity, settings.repositories, say)
     prepare_state(places.state, identity.owner)
     keep_layout(places.layout, identity.owner)
     if not arguments:
@@ -62,12 +59,13 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
         keep_cookie_secret(secret, identity.owner, say)
     write_config(places, settings, password.text, identity.owner, say)
 
-    environment = server_environment(environ, places, trust_company(places.company_authority, places.run))
+    alike = misspelt(environ)
+    environment = server_environment(environ, alike, places, trust_company(places.company_authority, places.run))
     warnings = (
         prepare_venv(places.home, identity, environment),
         reason_not_writable(places.repositories, identity.user, settings.repositories),
         password_exposure(settings, identity),
-        *(f"{name} is no setting, and does nothing.\n  Is {meant} meant?" for name, meant in misspelt(environ).items()),
+        *(f"{name} is no setting, and does nothing.\n  Is {meant} meant?" for name, meant in alike.items()),
     )
     if not arguments:
         status = status_now(places, known, authority, map(str, filter(None, warnings)), now)
@@ -80,9 +78,11 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     become(identity, arguments or [PYTHON, "-I", "-m", "entrypoint.server", str(places.config)], environment)
 
 
-def server_environment(environ: Mapping[str, str], places: Places, trust: Mapping[str, str]) -> dict[str, str]:
-    """What the server and every kernel inherit: none of Workhorse's settings, the password above all."""
-    own = {*variable_names(), *misspelt(environ)}
+def server_environment(
+    environ: Mapping[str, str], alike: Iterable[str], places: Places, trust: Mapping[str, str]
+) -> dict[str, str]:
+    """What the server and every kernel inherit: none of Workhorse's settings, nor what is named alike."""
+    own = {*variable_names(), *alike}
     return {
         **{name: value for name, value in environ.items() if name not in own},
         **trust,

@@ -21,6 +21,7 @@ from entrypoint.private_files import Owner
 from entrypoint.second_factor import NOBODY_ENROLLED, read_second_factor
 from entrypoint.serving import PRIVATE
 from entrypoint.settings import Settings
+from entrypoint.settings_reader import IN_FILE
 from entrypoint.state import is_password_in_log
 from entrypoint.status import read_report
 
@@ -65,9 +66,8 @@ def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
                 "Make up one that the log won't hold: docker compose exec workhorse workhorse reset-password",
             )
         return
-    in_file = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart"
     in_env = "in .env: JUPYTER_PASSWORD='...'   then: docker compose up -d"
-    where = in_file if settings.jupyter_password_file else in_env
+    where = IN_FILE if settings.jupyter_password_file else in_env
     if len(password) < PASSWORD_LENGTH_GOOD:
         yield Problem(
             f"The password has {len(password)} characters, fewer than {PASSWORD_LENGTH_GOOD}.",
@@ -127,11 +127,11 @@ def judge_walls(settings: Settings, places: Places, now: datetime) -> Iterator[P
 
 def judge_memory(limit: int | None, machine: int) -> Iterator[Problem]:
     """Whether the notebooks' limit is one, beside the machine's own; both in bytes, and 0 for a machine not known."""
+    if not machine:
+        return
     mebibytes = int(machine / 2**20 * SHARE_OF_NOTEBOOKS)
     proposed = f"{mebibytes // 1024}g" if mebibytes >= 8192 else f"{mebibytes}m"
     remedy = f"Leave some of it to other programs, in .env: MEMORY_LIMIT={proposed}"
-    if not machine:
-        return
     if limit is None:
         yield Problem(f"Notebooks may take all of this machine's memory, {in_gib(machine)}.", remedy)
     elif limit >= machine:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,14 +75,13 @@ def find_identity(process: Owner, folder: Path, uid_map: str) -> Identity:
     return Identity(FALLBACK, may_switch=True, adopts_folder=is_as_cloned)
 
 
-def adopt_folder(folder: Path, identity: Identity) -> bool:
+def adopt_folder(folder: Path, identity: Identity, host_folder: str, say: Callable[[str], None]) -> None:
     """Gives root's folder to the server's user where that is to be done: this one folder, and nothing in it."""
     if identity.adopts_folder:
         # On a read-only mount this fails, which `reason_not_writable` explains.
         with contextlib.suppress(OSError):
             os.chown(folder, identity.user.uid, identity.user.gid)
-            return True
-    return False
+            say(f"{host_folder} was root's, and now belongs to user {identity.user.uid}, as whom the server runs.")
 
 
 def account_lines(user: Owner, home: Path, passwd: str, group: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from entrypoint.names import ServerName, meant, reason_against
 
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
+IN_FILE = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart"
 # The placeholder, what this product suggests, and the head of every published list of leaked passwords.
 TRIED_FIRST = {
     "change-me", "changeme", "workhorse", "jupyterlab", "notebook", "notebooks", "anaconda", "password", "password1",
@@ -81,8 +82,7 @@ def _password_in(file: Path, reader: Reader, read_text: Callable[[Path], str]) -
 
 
 def _judge_password(name: str, password: str, reader: Reader) -> None:
-    in_file = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart"
-    where = in_file if name.endswith("_FILE") else "in .env, between single quotes: JUPYTER_PASSWORD='...'"
+    where = IN_FILE if name.endswith("_FILE") else "in .env, between single quotes: JUPYTER_PASSWORD='...'"
     if password.lower() in TRIED_FIRST:
         reader.complain(f"{name} is among the passwords that are tried first.", f"Choose another {where}")
     elif len(password) < PASSWORD_LENGTH_MIN:
@@ -113,11 +113,6 @@ def read_server_names(reader: Reader) -> list[ServerName]:
     return names
 
 
-def is_number(text: str) -> bool:
-    """Of at most nine ASCII digits: Python refuses to read thousands of them."""
-    return re.fullmatch(r"[0-9]{1,9}", text) is not None
-
-
 def read_bind_address(reader: Reader) -> str:
     text = reader.text("BIND_ADDRESS")
     try:
@@ -139,21 +134,20 @@ def read_bound_name(reader: Reader) -> Iterator[ServerName]:
 
 
 def read_port(reader: Reader) -> int:
-    text = reader.text("PORT")
-    if is_number(text) and 1 <= int(text) <= 65535:
-        return int(text)
-    reader.complain(f"PORT is '{text[:80]}', which is not a number from 1 to 65535.", "Use the usual one: PORT=8888")
-    return 0
+    return _number(reader, "PORT", 65535, "Use the usual one: PORT=8888")
 
 
 def read_session_days(reader: Reader) -> int:
-    text = reader.text("SESSION_DAYS")
     # Browsers keep no cookie for longer than 400 days.
-    if is_number(text) and 1 <= int(text) <= 400:
+    return _number(reader, "SESSION_DAYS", 400, "For a month: SESSION_DAYS=30")
+
+
+def _number(reader: Reader, name: str, most: int, remedy: str) -> int:
+    text = reader.text(name)
+    # Of at most nine ASCII digits: Python refuses to read thousands of them.
+    if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= most:
         return int(text)
-    reader.complain(
-        f"SESSION_DAYS is '{text[:80]}', which is not a number from 1 to 400.", "For a month: SESSION_DAYS=30"
-    )
+    reader.complain(f"{name} is '{text[:80]}', which is not a number from 1 to {most}.", remedy)
     return 0
 
 
@@ -209,22 +203,21 @@ def read_file_in_certificates(reader: Reader, name: str) -> str:
 
 
 def read_email(reader: Reader) -> str:
-    text = reader.text("LETSENCRYPT_EMAIL")
-    if text and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text):
-        reader.complain(
-            f"LETSENCRYPT_EMAIL is '{text}', which is not an e-mail address.",
-            "Give your own: LETSENCRYPT_EMAIL=ada@example.org",
-        )
-    return text
+    address, remedy = r"[^@\s]+@[^@\s]+\.[^@\s]+", "Give your own: LETSENCRYPT_EMAIL=ada@example.org"
+    return _matching(reader, "LETSENCRYPT_EMAIL", address, "an e-mail address", remedy)
 
 
 def read_acme_server(reader: Reader) -> str:
-    text = reader.text("ACME_SERVER")
-    if text and not re.fullmatch(r"https://[^/\s]+(/\S*)?", text):
-        reader.complain(
-            f"ACME_SERVER is '{text}', which is not an address that starts with https://.",
-            "Give the whole address of its directory: ACME_SERVER=https://ca.example.org/acme/acme/directory",
-        )
+    remedy = "Give the whole address of its directory: ACME_SERVER=https://ca.example.org/acme/acme/directory"
+    address, what = r"https://[^/\s]+(/\S*)?", "an address that starts with https://"
+    return _matching(reader, "ACME_SERVER", address, what, remedy)
+
+
+def _matching(reader: Reader, name: str, pattern: str, what: str, remedy: str) -> str:
+    """A text that may be empty, and else is all of a pattern."""
+    text = reader.text(name)
+    if text and not re.fullmatch(pattern, text):
+        reader.complain(f"{name} is '{text}', which is not {what}.", remedy)
     return text
 
 
