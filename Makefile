@@ -27,8 +27,11 @@ engine:
 base: engine ## build the stand-in base image, for machines that reach no registry
 	base/build
 
+# A name of its own, whatever the folder is called: what is tested is no installation.
+export WORKHORSE_TEST_IMAGE ?= workhorse
+
 test: engine browser pebble faketime $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
-	host/image
+	COMPOSE_PROJECT_NAME=$(WORKHORSE_TEST_IMAGE) host/image
 	$(PYTHON) -m pytest tests/unit --numprocesses 2
 	@# Alone: Chromium drops what it is loading whenever another stack's network comes or goes.
 	$(PYTHON) -m pytest tests/browser
@@ -46,7 +49,7 @@ lint: $(VENV)/ready ## check types, style, Dockerfile and shell scripts
 	    base/build base/cpython base/conda.sh
 
 bench: engine $(VENV)/ready ## measure beside a plain JupyterLab, in one run
-	host/image
+	COMPOSE_PROJECT_NAME=$(WORKHORSE_TEST_IMAGE) host/image
 	$(PYTHON) -m bench
 
 browser:

@@ -18,6 +18,7 @@ from bench.spread import RUNS, Comparison, Spread
 from bench.start_up import first_starts, warm_starts
 from bench.table import comparison_table, table
 from bench.tls import tls_connections
+from tests.stacks import IMAGE
 
 NOTES = """\
 A start counts from Docker's API to the login page; Workhorse's password is set, so each start verifies it.
@@ -42,7 +43,7 @@ def main() -> None:
     comparisons.insert(1, first_starts(client))
     print(comparison_table([*comparisons, checks, an_hour_of(checks), *kernel_trips(client), *tls_connections(client)]))
     print(NOTES + "\nWhere a warm start goes\n" + warm_start_parts(comparisons[0].ours, preparation, bare))
-    print("\nThe image\n" + table(image_size(client, "workhorse")) + f"\n{REMARK}")
+    print("\nThe image\n" + table(image_size(client, IMAGE)) + f"\n{REMARK}")
     client.close()
 
 

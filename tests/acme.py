@@ -13,7 +13,7 @@ from entrypoint.acme import HTTP_PORT
 from tests import limited_acme
 from tests.handshakes import Door, trusting
 from tests.pki import University
-from tests.stacks import Stack, poll
+from tests.stacks import IMAGE, Stack, poll
 
 ROOT_FILE = "pebble-root.pem"
 SERVER_PYTHON = "/opt/server/bin/python"
@@ -58,7 +58,7 @@ class Pebble:
     def _program(self, program: str, options: list[str], *interpreter: str) -> dict[str, Any]:
         """A program of this machine, in a container from the image that is there anyway."""
         return {
-            "image": "workhorse",
+            "image": IMAGE,
             "entrypoint": [*interpreter, "/program", *options],
             "volumes": [f"{program}:/program:ro", f"{self.folder}:/pebble:ro"],
             "cap_drop": ["ALL"],

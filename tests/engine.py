@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.stacks import poll
+from tests.stacks import IMAGE, poll
 
-IMAGE = "workhorse"
 CLONE_NEWNET = 0x40000000  # sched.h
 
 

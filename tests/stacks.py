@@ -23,6 +23,9 @@ from entrypoint.settings import variable_names
 
 REPOSITORY = Path(__file__).parents[1]
 READY_SECONDS = 60
+# Under another name, several checkouts are tested at once on one machine.
+IMAGE = os.environ.get("WORKHORSE_TEST_IMAGE", "workhorse")
+FILES = (REPOSITORY / "docker-compose.yml", REPOSITORY / "tests" / "image.yml")
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 FIRST_PORT = 10_000
 EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -87,7 +90,7 @@ class Stack:
     @property
     def _files(self) -> list[str]:
         override = self.folder / "docker-compose.override.yml"
-        files = [REPOSITORY / "docker-compose.yml", *([override] if override.exists() else [])]
+        files = [*FILES, *([override] if override.exists() else [])]
         return [word for file in files for word in ("-f", str(file))]
 
     def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -150,7 +153,7 @@ class Stack:
     def in_state_volume(self, script: str, *options: str) -> str:
         """Runs a shell script as root over the state volume, while the server is stopped."""
         volume = f"{self.project}_state:/state"
-        command = ["docker", "run", "--rm", "--entrypoint", "bash", "-v", volume, *options, "workhorse", "-euc", script]
+        command = ["docker", "run", "--rm", "--entrypoint", "bash", "-v", volume, *options, IMAGE, "-euc", script]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -175,8 +178,7 @@ def new_stack(folder: Path, **settings: str) -> Stack:
 def running(stack: Stack) -> Iterator[Stack]:
     """Keeps a stack's containers and volumes for the time of a test."""
     command = f'docker compose --project-directory "{stack.folder}"'
-    files = [REPOSITORY / "docker-compose.yml"]
-    with get_docker_services(command, files, stack.project, None, ["down -v -t 1"]):
+    with get_docker_services(command, list(FILES), stack.project, None, ["down -v -t 1"]):
         stack.up()
         yield stack
 
@@ -194,4 +196,4 @@ def start_container(settings: Mapping[str, str], *options: str) -> subprocess.Co
     """Runs the image alone, for input that Compose would refuse before the container sees it."""
     variables = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
     command = ["docker", "run", "--rm", "--read-only", "--tmpfs", "/run/workhorse:mode=1777", *variables, *options]
-    return subprocess.run([*command, "workhorse"], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([*command, IMAGE], capture_output=True, text=True, check=False, timeout=60)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack, poll, start_container
+from tests.stacks import IMAGE, Stack, poll, start_container
 
 MakeStack = Callable[..., Stack]
 
@@ -126,7 +126,7 @@ def test_a_full_state_volume_ends_the_start() -> None:
     script = "head -c 53000 /dev/zero >/var/lib/workhorse/filler; exec /opt/server/bin/python -I -m entrypoint"
     command = ["docker", "run", "--rm", "--tmpfs", "/var/lib/workhorse:size=64k", "-e", f"JUPYTER_PASSWORD={PASSWORD}"]
     result = subprocess.run(
-        [*command, "--entrypoint", "bash", "workhorse", "-c", script],
+        [*command, "--entrypoint", "bash", IMAGE, "-c", script],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert result.returncode == 1, result.stdout

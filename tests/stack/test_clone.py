@@ -13,10 +13,10 @@ import pytest
 from entrypoint.settings import variable_names
 from tests.clients import Client
 from tests.stack.test_upgrade import STAND_IN_BASE, has_image
-from tests.stacks import MACHINE_AUTHORITIES, REPOSITORY, Stack
+from tests.stacks import IMAGE, MACHINE_AUTHORITIES, REPOSITORY, Stack
 
 MakeStack = Callable[..., Stack]
-IMAGE = "workhorse-test-clone"
+CLONED = f"{IMAGE}-clone"
 SOURCES = ("base", "entrypoint", "host", "image", "Dockerfile", ".dockerignore", "docker-compose.yml", "env.example",
            "environment.yml", "requirements.lock")  # fmt: skip
 SMALL_ENVIRONMENT = "name: default\nchannels: [conda-forge]\ndependencies: [python=3.13, pip, tqdm]\n"
@@ -32,12 +32,12 @@ def clone(own_stack: MakeStack) -> Iterator[Stack]:
             shutil.copytree(source, stack.folder / source.name, ignore=ignored, dirs_exist_ok=True)
         else:
             shutil.copy(source, stack.folder)
-    override = f"services: {{workhorse: {{image: {IMAGE}}}}}\n"
+    override = f"services: {{workhorse: {{image: {CLONED}}}}}\n"
     (stack.folder / "docker-compose.override.yml").write_text(override)
     yield stack
     # An image that a container still uses would stay behind without its name.
     stack.compose("down", "-v", "-t", "1", check=False)
-    subprocess.run(["docker", "rmi", "-f", IMAGE], check=False, capture_output=True)
+    subprocess.run(["docker", "rmi", "-f", CLONED], check=False, capture_output=True)
 
 
 def base() -> dict[str, str]:
@@ -77,7 +77,7 @@ def test_one_command_builds_on_the_base_that_the_env_file_alone_names_and_starts
     clone.set(BASE_IMAGE=STAND_IN_BASE)
     clone.compose("up", "-d", "--wait")
     expected = layers(STAND_IN_BASE)
-    assert layers(IMAGE)[: len(expected)] == expected
+    assert layers(CLONED)[: len(expected)] == expected
 
 
 def layers(image: str) -> list[str]:

@@ -15,7 +15,7 @@ from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.intranet import ORIGIN
 from tests.pki import University
-from tests.stacks import Stack, new_stack, poll, prepared
+from tests.stacks import IMAGE, Stack, new_stack, poll, prepared
 
 MENU = "lentils"
 COMMIT = "1" * 40
@@ -38,7 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, company: University) -> Iter
     fill(folder / "files")
     (folder / "pair.pem").write_bytes(pair.key_pem() + pair.chain_pem)
     service = {
-        "image": "workhorse",
+        "image": IMAGE,
         "entrypoint": [SERVER_PYTHON, "/program", "/intranet/pair.pem", "/intranet/files"],
         "volumes": [f"{intranet.__file__}:/program:ro", f"{folder}:/intranet:ro"],
         "cap_drop": ["ALL"],

@@ -15,7 +15,7 @@ from tests.conftest import PASSWORD
 from tests.stack.test_faults import MEGABYTE, kept_state, wait_for
 from tests.stack.test_second_factor import STATE as SECOND_FACTOR
 from tests.stack.test_second_factor import Phone, fresh_code
-from tests.stacks import Stack, poll
+from tests.stacks import IMAGE, Stack, poll
 
 MakeStack = Callable[..., Stack]
 FILLER, LOGINS = "/var/lib/workhorse/filler", "/var/lib/workhorse/logins.json"
@@ -206,7 +206,7 @@ def in_mounts(stack: Stack, *command: str) -> None:
     """Changes what a running container has mounted, as the engine's host could."""
     inside = ["nsenter", "-t", str(stack.container.attrs["State"]["Pid"]), "-m", "-p", *command]
     options = ["--privileged", "--pid", "host", "--entrypoint", inside[0]]
-    subprocess.run(["docker", "run", "--rm", *options, "workhorse", *inside[1:]], check=True, capture_output=True)
+    subprocess.run(["docker", "run", "--rm", *options, IMAGE, *inside[1:]], check=True, capture_output=True)
 
 
 def test_an_unmounted_folder_is_told_and_there_again_after_a_restart(stack: Stack, client: Client) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack, poll
+from tests.stacks import IMAGE, Stack, poll
 
 MakeStack = Callable[..., Stack]
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
@@ -102,7 +102,7 @@ def in_user_namespace(stack: Stack, script: str) -> str:
     command = ["docker", "run", "--rm", "--security-opt", "seccomp=unconfined", "--cap-add", "SYS_ADMIN"]
     volume, inside = f"{stack.repositories}:/repositories", f"exec unshare --user --map-root-user {script}"
     result = subprocess.run(
-        [*command, "-v", volume, "--entrypoint", "bash", "workhorse", "-c", inside],
+        [*command, "-v", volume, "--entrypoint", "bash", IMAGE, "-c", inside],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

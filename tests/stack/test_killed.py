@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.clients import Client
-from tests.stacks import Stack, new_stack, poll, prepared
+from tests.stacks import IMAGE, Stack, new_stack, poll, prepared
 
 MakeStack = Callable[..., Stack]
 POINTS = 30
@@ -23,7 +23,7 @@ def started_alone(project: str) -> Iterator[str]:
     """Starts a container on the project's empty volumes; yields its name, and removes it."""
     name = f"{project}-killed"
     volumes = ["-v", f"{project}_state:/var/lib/workhorse", "-v", f"{project}_home:/home/workhorse"]
-    subprocess.run(["docker", "run", "-d", "--name", name, *volumes, "workhorse"], check=True, capture_output=True)
+    subprocess.run(["docker", "run", "-d", "--name", name, *volumes, IMAGE], check=True, capture_output=True)
     try:
         yield name
     finally:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import MACHINE_AUTHORITIES, REPOSITORY, Stack, poll
+from tests.stacks import IMAGE, MACHINE_AUTHORITIES, REPOSITORY, Stack, poll
 
 STAND_IN_BASE = "workhorse-base:local"
 # The last one whose state had no number of its layout yet.
@@ -111,7 +111,7 @@ def test_an_upgrade_keeps_everything(own_stack: Callable[..., Stack], old: OldVe
         client.session.close()
         old_id, listed = stack.container.attrs["Image"], logins(stack)
         assert len(listed) == old.has_second_factor
-        use_image(stack, "workhorse")
+        use_image(stack, IMAGE)
         stack.up()
         assert stack.container.attrs["Image"] != old_id
         assert stack.authority().read_bytes() == trusted
@@ -136,7 +136,7 @@ def test_a_downgrade_by_one_version_serves_the_same_work(own_stack: Callable[...
         client.login(PASSWORD)
         work(client, stack)
         client.session.close()
-        for image in (old.image, "workhorse"):
+        for image in (old.image, IMAGE):
             use_image(stack, image)
             stack.up()
             assert stack.authority().read_bytes() == authority.read_bytes()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack, poll
+from tests.stacks import IMAGE, Stack, poll
 
 BROKEN = "workhorse-test-broken"
 
@@ -70,14 +70,14 @@ for place in /root/.cache /opt/conda/pkgs /var/lib/apt/lists /run/secrets /tmp; 
   test -z "$(ls -A $place 2>/dev/null)" || { echo "$place is not empty:"; ls -A $place; }
 done
 """
-    command = ["docker", "run", "--rm", "--entrypoint", "bash", "workhorse", "-euc", script]
+    command = ["docker", "run", "--rm", "--entrypoint", "bash", IMAGE, "-euc", script]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
 
 
 def test_the_image_says_what_it_is() -> None:
     client = docker.from_env()
-    labels = client.images.get("workhorse").labels
+    labels = client.images.get(IMAGE).labels
     client.close()
     for name in ("title", "description", "version", "source", "licenses"):
         assert labels[f"org.opencontainers.image.{name}"]
