@@ -58,6 +58,14 @@ COPY image/frozen.json /opt/conda/envs/default/conda-meta/frozen
 COPY image/condarc.yml /etc/conda/condarc.d/workhorse.yml
 COPY image/profile.sh /etc/profile.d/workhorse.sh
 COPY image/workhorse /usr/local/bin/workhorse
+# What runs a person's files is the person's, also where root asks for it. A program that can't be read is one whose
+# environment can't be read either (proc_pid_environ(5)).
+COPY image/as-person /opt/workhorse/as-person
+RUN mkdir /opt/workhorse/bin \
+    && for name in bash conda git ipython jupyter mamba pip pip3 python python3 sh; do \
+           ln -s ../as-person "/opt/workhorse/bin/$name"; \
+       done \
+    && install -m 0711 /usr/bin/env /opt/workhorse/clean-env
 COPY entrypoint /opt/workhorse/entrypoint
 
 # Who the server runs as is found out at the start, when the root file system is read-only: what names that
@@ -71,9 +79,10 @@ RUN echo /opt/workhorse >"$(/opt/server/bin/python -I -c 'import sysconfig; prin
            && cp "/etc/$file.image" "/run/workhorse/$file" && ln -sf "/run/workhorse/$file" "/etc/$file"; \
        done
 
-ENV HOME=/home/workhorse \
-    LANG=C.UTF-8 \
-    PATH=/home/workhorse/venv/bin:/opt/conda/envs/default/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/conda/condabin:/opt/conda/bin \
+# This is what root has: no folder that a notebook can write to, and no home with settings of a notebook's. The person's
+# own is set where the person's processes start (entrypoint/person.py).
+ENV LANG=C.UTF-8 \
+    PATH=/opt/workhorse/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONNOUSERSITE=1 \
     SHELL=/bin/bash
 

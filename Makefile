@@ -45,7 +45,7 @@ lint: $(VENV)/ready ## check types, style, Dockerfile and shell scripts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/hadolint Dockerfile base/Dockerfile bench/peer/Dockerfile bench/nginx/Dockerfile
-	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser host/pebble host/faketime image/with-ca image/workhorse image/profile.sh .ci/run \
+	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser host/pebble host/faketime image/with-ca image/workhorse image/as-person image/profile.sh .ci/run \
 	    base/build base/cpython base/conda.sh
 
 bench: engine $(VENV)/ready ## measure beside a plain JupyterLab, in one run

@@ -12,14 +12,15 @@ from pathlib import Path
 from entrypoint import lock
 from entrypoint.errors import WorkhorseError
 from entrypoint.home import prepare_home, prepare_venv
-from entrypoint.identity import NAME, Identity, adopt_folder, find_identity, reason_not_writable, write_accounts
+from entrypoint.identity import adopt_folder, find_identity, reason_not_writable, write_accounts
 from entrypoint.known_settings import KnownSettings, write_known_settings
 from entrypoint.message import message
 from entrypoint.own_certificate import keep_own_certificate
 from entrypoint.password_file import password_exposure
+from entrypoint.person import become, person_environment
 from entrypoint.places import Places
 from entrypoint.private_files import Owner
-from entrypoint.settings import from_environ, misspelt, variable_names
+from entrypoint.settings import from_environ, misspelt
 from entrypoint.state import (
     keep_cookie_secret,
     keep_layout,
@@ -32,7 +33,7 @@ from entrypoint.status import status_now
 from entrypoint.tls import keep_certificates
 from entrypoint.trust import trust_company
 
-PYTHON = "/opt/server/bin/python"
+PYTHON, TINI = "/opt/server/bin/python", "/usr/bin/tini"
 OPENSSL_CONFIG = Path(__file__).with_name("openssl.cnf")
 
 
@@ -60,7 +61,8 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     write_config(places, settings, password.text, identity.owner, say)
 
     alike = misspelt(environ)
-    environment = server_environment(environ, alike, places, trust_company(places.company_authority, places.run))
+    trust_company(places.company_authority, places.run)
+    environment = server_environment(environ, alike, places)
     warnings = (
         prepare_venv(places.home, identity, environment),
         reason_not_writable(places.repositories, identity.user, settings.repositories),
@@ -75,35 +77,19 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     if not (arguments and password.generated):
         write_password_hash(places, password, identity.owner)
 
-    become(identity, arguments or [PYTHON, "-I", "-m", "entrypoint.server", str(places.config)], environment)
+    # Below a reaper of orphans.
+    server = [PYTHON, "-I", "-m", "entrypoint.server", str(places.config)]
+    become(identity, [TINI, "--", *(arguments or server)], environment)
 
 
-def server_environment(
-    environ: Mapping[str, str], alike: Iterable[str], places: Places, trust: Mapping[str, str]
-) -> dict[str, str]:
-    """What the server and every kernel inherit: none of Workhorse's settings, nor what is named alike."""
-    own = {*variable_names(), *alike}
+def server_environment(environ: Mapping[str, str], alike: Iterable[str], places: Places) -> dict[str, str]:
+    """The person's, and what only the server reads of it."""
     return {
-        **{name: value for name, value in environ.items() if name not in own},
-        **trust,
-        "HOME": str(places.home),
-        "USER": NAME,
-        "LOGNAME": NAME,
+        **person_environment(environ, alike, places),
         "JUPYTER_RUNTIME_DIR": "/tmp/jupyter",
         # Read by the server's OpenSSL alone, which takes it out of what kernels inherit.
         "OPENSSL_CONF": str(OPENSSL_CONFIG),
     }
-
-
-def become(identity: Identity, command: list[str], environment: Mapping[str, str]) -> None:
-    """Replaces this process by the command, below a reaper of orphans, with no rights but the user's own."""
-    # setpriv changes groups before the user, and drops the bounding set while it still may. A user namespace may
-    # forbid to change groups (user_namespaces(7)), and its root has none that are worth dropping.
-    groups = "--clear-groups" if identity.switches else "--keep-groups"
-    user, group = f"--reuid={identity.user.uid}", f"--regid={identity.user.gid}"
-    drop = ["setpriv", user, group, groups, "--bounding-set=-all", "--inh-caps=-all", "--"]
-    argv = [*(drop if identity.may_switch else []), "tini", "--", *command]
-    os.execvpe(argv[0], argv, environment)
 
 
 def say(line: str) -> None:

@@ -8,6 +8,7 @@ from entrypoint.errors import WorkhorseError
 from entrypoint.public_files import write_public
 
 PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+BUNDLE = "ca.pem"
 # Each tool has its own variable: OpenSSL and Python, requests, pip, conda, git, curl, Node.
 VARIABLES = (
     "SSL_CERT_FILE",
@@ -20,28 +21,27 @@ VARIABLES = (
 )
 
 
-def trust_company(secret: Path, folder: Path) -> dict[str, str]:
-    """Writes one bundle of the public authorities and the company's, and a shell script that sets the variables.
+def trust_company(secret: Path, folder: Path) -> None:
+    """Writes one bundle of the public authorities and the company's.
 
     Args:
         secret: The file that CA_FILE names, empty where none is set.
-        folder: Where both are written, readable by everyone, since authorities are no secret.
-
-    Returns:
-        The variables that name the bundle; none without a company's authority.
+        folder: Where it is written, readable by everyone, since authorities are no secret.
 
     Raises:
         WorkhorseError: The file holds no certificate.
     """
     company = secret.read_bytes() if secret.exists() else b""
     if not company.strip():
-        return {}
+        return
     _judge(company)
-    bundle = folder / "ca.pem"
-    variables = dict.fromkeys(VARIABLES, str(bundle))
-    write_public(bundle, PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
-    write_public(folder / "trust.sh", "".join(f"export {name}={value}\n" for name, value in variables.items()).encode())
-    return variables
+    write_public(folder / BUNDLE, PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
+
+
+def trusted(folder: Path) -> dict[str, str]:
+    """The variables that name the bundle; none without a company's authority."""
+    bundle = folder / BUNDLE
+    return dict.fromkeys(VARIABLES, str(bundle)) if bundle.exists() else {}
 
 
 def _judge(company: bytes) -> None:

@@ -8,7 +8,3 @@ esac
 if [ -n "${BASH_VERSION:-}" ] && [ -r /opt/conda/etc/profile.d/conda.sh ]; then
     . /opt/conda/etc/profile.d/conda.sh
 fi
-# Kernels and Jupyter's terminals have these from the start; here they reach `docker compose exec` too.
-if [ -r /run/workhorse/trust.sh ]; then
-    . /run/workhorse/trust.sh
-fi

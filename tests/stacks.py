@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,8 +192,15 @@ def prepared(stack: Stack) -> Iterator[Stack]:
         stack.compose("down", "-v", "-t", "1", check=False)
 
 
-def start_container(settings: Mapping[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    """Runs the image alone, for input that Compose would refuse before the container sees it."""
+def start_container(
+    settings: Mapping[str, str], *options: str, arguments: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Runs the image alone, for input that Compose would refuse before the container sees it.
+
+    Args:
+        options: Docker's own.
+        arguments: The command in the server's place.
+    """
     variables = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
     command = ["docker", "run", "--rm", "--read-only", "--tmpfs", "/run/workhorse:mode=1777", *variables, *options]
-    return subprocess.run([*command, IMAGE], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([*command, IMAGE, *arguments], capture_output=True, text=True, check=False, timeout=60)

@@ -1,0 +1,134 @@
+"""What root runs in the container, and that none of it is a notebook's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.stacks import IMAGE, Stack, poll, start_container
+
+MakeStack = Callable[..., Stack]
+
+# Whatever a start, a health check, the README, SECURITY.md or a person runs by its bare name.
+PROGRAMS = [
+    "basename", "bash", "cat", "chmod", "choom", "chown", "conda", "date", "env", "find", "git", "grep", "head", "id",
+    "install", "jupyter", "ln", "ls", "mamba", "mkdir", "nano", "openssl", "pip", "pip3", "ps", "python", "python3",
+    "readlink", "rm", "sed", "setpriv", "sh", "sleep", "stat", "tail", "test", "tini", "touch", "vim", "whoami",
+    "workhorse",
+]  # fmt: skip
+TRAP = "#!/bin/sh\n/usr/bin/id -u >>/home/workhorse/ran-as\n"
+# What shells, git, vim and Python read by themselves in a home.
+READ_BY_THEMSELVES = (".bashrc", ".bash_profile", ".bash_login", ".profile", ".bash_logout")
+PLANT = f"""
+import pathlib
+home = pathlib.Path.home()
+for folder in ("venv/bin", ".local/bin", "bin"):
+    for name in {PROGRAMS!r}:
+        (home / folder).mkdir(parents=True, exist_ok=True)
+        program = home / folder / name
+        program.unlink(missing_ok=True)
+        program.write_text({TRAP!r})
+        program.chmod(0o755)
+for name in {READ_BY_THEMSELVES!r}:
+    (home / name).write_text("/usr/bin/id -u >>/home/workhorse/ran-as\\n")
+for name in ("trust.sh", "ca.pem", "settings.json"):
+    try:
+        pathlib.Path("/run/workhorse", name).write_text("/usr/bin/id -u >>/home/workhorse/ran-as\\n")
+    except PermissionError:
+        pass
+(home / ".gitconfig").write_text("[alias]\\n\\tstatus = !id -u >>/home/workhorse/ran-as\\n[core]\\n\\tpager = sh\\n")
+"""
+TYPED = (
+    ["workhorse", "status"], ["workhorse", "healthcheck"], ["bash", "-c", "true"], ["bash", "-lc", "true"],
+    ["bash", "-ic", "true"], ["sh", "-c", "true"], ["/bin/bash", "-ic", "true"], ["/bin/bash", "-lc", "true"],
+    ["python", "-c", "pass"], ["python3", "-c", "pass"], ["pip", "--version"], ["conda", "--version"],
+    ["git", "status"], ["rm", "--version"], ["env"], ["ls"],
+)  # fmt: skip
+
+
+def ran_as(stack: Stack) -> set[str]:
+    return set(stack.compose("exec", "-T", "workhorse", "/bin/cat", "/home/workhorse/ran-as").stdout.split())
+
+
+def test_root_runs_nothing_that_a_notebook_has_written(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
+        assert client.run(PLANT) == ""
+    checked = len(stack.container.attrs["State"]["Health"]["Log"])
+    for typed in TYPED:
+        stack.compose("exec", "-T", "workhorse", *typed, check=False)
+    # The person's own shell runs the person's own: the trap does work.
+    assert ran_as(stack) == {"1000"}
+    poll(lambda: len(stack.container.attrs["State"]["Health"]["Log"]) > checked, 60, "another health check")
+    stack.compose("restart", "-t", "1")
+    stack.compose("run", "--rm", "-T", "workhorse", "true")
+    stack.compose("run", "--rm", "-T", "--entrypoint", "rm", "workhorse", "--version")
+    stack.compose("run", "--rm", "-T", "--entrypoint", "bash", "workhorse", "-ic", "true")
+    assert ran_as(stack) == {"1000"}
+
+
+def test_no_folder_on_root_s_path_can_be_written_to_by_a_notebook(stack: Stack) -> None:
+    path = stack.compose("exec", "-T", "workhorse", "/usr/bin/printenv", "PATH").stdout.strip()
+    assert path.split(":")[-1] == "/bin"
+    script = f"import os; print([f for f in '{path}'.split(':') if os.access(f, os.W_OK) or '/home' in f])"
+    assert stack.shell(f'python3 -c "{script}"').strip() == "[]"
+
+
+def test_what_is_typed_after_exec_runs_as_the_person(stack: Stack) -> None:
+    def typed(*command: str) -> list[str]:
+        return stack.compose("exec", "-T", "workhorse", *command).stdout.split()
+
+    for shell in ("bash", "sh"):
+        assert typed(shell, "-c", "id -u; echo $HOME; grep CapBnd /proc/self/status") == [
+            "1000", "/home/workhorse", "CapBnd:", "0" * 16,
+        ]  # fmt: skip
+    python = "import os, sys; print(os.getuid(), sys.executable)"
+    assert typed("python", "-c", python) == ["1000", "/home/workhorse/venv/bin/python"]
+
+
+def test_an_environment_made_after_exec_is_the_person_s(stack: Stack) -> None:
+    stack.compose("exec", "-T", "workhorse", "conda", "create", "-y", "-q", "-n", "typed", "python=3.13")
+    assert stack.shell("stat -c %u ~/.conda ~/.conda/envs/typed").split() == ["1000", "1000"]
+
+
+def test_root_has_a_home_that_is_the_image_s(stack: Stack) -> None:
+    assert stack.compose("exec", "-T", "workhorse", "/usr/bin/printenv", "HOME").stdout.strip() == "/root"
+
+
+@pytest.mark.parametrize("user", ["1000:1000", "4242:0"])
+def test_a_program_instead_of_the_server_finds_the_person_s_world(user: str) -> None:
+    volumes = [f"--tmpfs={folder}:mode=1777,exec" for folder in ("/home/workhorse", "/var/lib/workhorse")]
+    ended = start_container({}, "--user", user, *volumes, arguments=["sh", "-c", "echo $HOME; command -v python"])
+    assert ended.stdout.split()[-2] == "/home/workhorse", ended.stderr
+    assert ended.stdout.split()[-1] in ("/home/workhorse/venv/bin/python", "/opt/conda/envs/default/bin/python")
+
+
+def test_another_process_of_the_same_user_can_t_read_what_a_health_check_is_given(own_stack: MakeStack) -> None:
+    """Where the container is started as a user, the check is that user too, with all settings in its environment."""
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    override = f'services: {{workhorse: {{image: {IMAGE}, user: "1000:1000", healthcheck: {{interval: 1s}}}}}}\n'
+    (stack.folder / "docker-compose.override.yml").write_text(override)
+    stack.up()
+    watch = """
+import glob, time
+seen, end = set(), time.monotonic() + 5
+while time.monotonic() < end:
+    for file in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            text = open(file).read()
+        except OSError:
+            continue
+        seen |= {word for word in ("JUPYTER_PASSWORD", "GREETED") if word in text}
+print(*sorted(seen))
+"""
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
+        kernel = client.start_kernel()
+        # That it does see what it may: a process of its own.
+        kernel.run("import os, subprocess; p = subprocess.Popen(['sleep', '20'], env={**os.environ, 'GREETED': '1'})")
+        assert kernel.run(watch) == "GREETED\n"
