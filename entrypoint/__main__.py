@@ -11,21 +11,20 @@ from pathlib import Path
 
 from entrypoint import lock
 from entrypoint.errors import WorkhorseError
-from entrypoint.home import prepare_home, prepare_venv
-from entrypoint.identity import adopt_folder, find_identity, reason_not_writable, write_accounts
+from entrypoint.handover import adopt_folder, hand_over_home, hand_over_run, hand_over_state
+from entrypoint.home import judge_home, prepare_venv
+from entrypoint.identity import current_identity, reason_not_writable, write_accounts
 from entrypoint.known_settings import KnownSettings, write_known_settings
 from entrypoint.message import message
-from entrypoint.own_certificate import keep_own_certificate
+from entrypoint.own_certificate import hold, keep_own_certificate, own_files
 from entrypoint.password_file import password_exposure
-from entrypoint.person import become, person_environment
+from entrypoint.person import person_environment
 from entrypoint.places import Places
-from entrypoint.private_files import Owner
 from entrypoint.settings import from_environ, misspelt
 from entrypoint.state import (
     keep_cookie_secret,
     keep_layout,
     keep_password,
-    prepare_state,
     write_config,
     write_password_hash,
 )
@@ -37,34 +36,43 @@ PYTHON, TINI = "/opt/server/bin/python", "/usr/bin/tini"
 OPENSSL_CONFIG = Path(__file__).with_name("openssl.cnf")
 
 
-def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now: datetime) -> None:
+def start(environ: Mapping[str, str], arguments: list[str], now: datetime) -> None:
     """Prepares everything and becomes the server, or the command that was asked for instead."""
     places = Places()
     settings = from_environ(environ)
-
-    identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
-    write_accounts(identity.user, places.home, places.run)
     known = KnownSettings(settings, settings.jupyter_password is not None)
+
+    # As root, where the container starts as root: what only root may read or give away. Below the tops of the volumes,
+    # where people's code can put anything, only an earlier user's files change hands.
+    identity = current_identity(places)
+    hand_over_run(places.run, identity, places.server_run)
+    write_accounts(identity.user, places.home, places.run)
     write_known_settings(places, environ, known.has_password)
-    adopt_folder(places.repositories, identity, settings.repositories, say)
-    prepare_state(places.state, identity.owner)
-    keep_layout(places.layout, identity.owner)
+    trust_company(places.company_authority, places.run)
+    own_pair = hold(own_files(places, settings))
+    if identity.may_switch:
+        adopt_folder(places.repositories, identity, settings.repositories, say)
+        hand_over_state(places.state, identity.user)
+        hand_over_home(places.home, identity.user)
+    identity.become_person()
+
+    # As the person, who can do no more harm here than in a notebook.
+    keep_layout(places.layout)
     if not arguments:
         lock.share(places.state)
-    prepare_home(places.home, identity)
+    judge_home(places.home, identity.user)
 
-    authority, _ = keep_certificates(places.tls, settings.server_names, now, identity.owner, say)
-    keep_own_certificate(places, settings, now, identity.owner)
+    authority, _ = keep_certificates(places.tls, settings.server_names, now, say)
+    keep_own_certificate(places, settings, now, own_pair)
     password = keep_password(places.password_hash, settings.jupyter_password, say)
     for secret in (places.cookie_secret, places.device_secret):
-        keep_cookie_secret(secret, identity.owner, say)
-    write_config(places, settings, password.text, identity.owner, say)
+        keep_cookie_secret(secret, say)
+    write_config(places, settings, password.text, say)
 
     alike = misspelt(environ)
-    trust_company(places.company_authority, places.run)
     environment = server_environment(environ, alike, places)
     warnings = (
-        prepare_venv(places.home, identity, environment),
+        prepare_venv(places.home, environment),
         reason_not_writable(places.repositories, identity.user, settings.repositories),
         password_exposure(settings, identity),
         *(f"{name} is no setting, and does nothing.\n  Is {meant} meant?" for name, meant in alike.items()),
@@ -75,11 +83,11 @@ def start(environ: Mapping[str, str], arguments: list[str], process: Owner, now:
     # Only now and only so, or a start that is killed before its message, or that runs a command instead of showing
     # one, would keep a password that nobody has read.
     if not (arguments and password.generated):
-        write_password_hash(places, password, identity.owner)
+        write_password_hash(places, password)
 
     # Below a reaper of orphans.
-    server = [PYTHON, "-I", "-m", "entrypoint.server", str(places.config)]
-    become(identity, [TINI, "--", *(arguments or server)], environment)
+    command = [TINI, "--", *(arguments or [PYTHON, "-I", "-m", "entrypoint.server", str(places.config)])]
+    os.execvpe(command[0], command, environment)
 
 
 def server_environment(environ: Mapping[str, str], alike: Iterable[str], places: Places) -> dict[str, str]:
@@ -97,9 +105,8 @@ def say(line: str) -> None:
 
 
 def main() -> None:
-    process = Owner(os.getuid(), os.getgid())
     try:
-        start(os.environ, sys.argv[1:], process, datetime.now(UTC))
+        start(os.environ, sys.argv[1:], datetime.now(UTC))
     except WorkhorseError as error:
         sys.exit(str(error))
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from entrypoint.errors import Problem
-from entrypoint.identity import Identity, find_identity
-from entrypoint.known_settings import given_password, read_known_settings
+from entrypoint.identity import Identity, current_identity
+from entrypoint.known_settings import read_known_settings
 from entrypoint.memory import in_gib, limit_bytes, machine_bytes
 from entrypoint.own_certificate import read_judgement
 from entrypoint.password import verifies
 from entrypoint.password_file import ONLY_THE_HASH, password_exposure
 from entrypoint.places import Places
-from entrypoint.private_files import Owner
 from entrypoint.second_factor import NOBODY_ENROLLED, read_second_factor
 from entrypoint.serving import PRIVATE
 from entrypoint.settings import Settings
@@ -38,15 +36,18 @@ BUILT = (
 )
 
 
-def audit(places: Places, _: argparse.Namespace) -> int:
-    """Prints the findings; exit status 1 if there are any, so that a script can ask."""
+def audit(places: Places, arguments: argparse.Namespace) -> int:
+    """Prints the findings; exit status 1 if there are any, so that a script can ask.
+
+    Args:
+        arguments: `password` is what `.env` gives, as far as it could be read.
+    """
     known = read_known_settings(places)
     settings = known.settings
-    password = given_password(os.environ) if known.has_password else settings
+    password = arguments.password if known.has_password else settings
     findings = [*judge_door(settings, places), *judge_walls(settings, places, datetime.now(UTC))]
     if password:
-        process = Owner(os.getuid(), os.getgid())
-        identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
+        identity = current_identity(places)
         findings = [*judge_password(password, places), *judge_password_file(password, places, identity), *findings]
     for finding in findings:
         print(f"- {finding}\n")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from entrypoint import lock
@@ -38,7 +36,6 @@ def backup(places: Places, stdout: BinaryIO, now: datetime, say: Say) -> None:
     if stdout.isatty():
         command = "docker compose exec -T workhorse workhorse backup > workhorse-backup.tar.gz"
         raise WorkhorseError.of("A backup is a file, not text for a terminal.", f"On the host: {command}")
-    become_owner(places.state)
     with lock.shared(places.state):
         contents = survey(places)
         written = _write_or_say_why_not(contents, stdout, now)
@@ -53,16 +50,6 @@ def _write_or_say_why_not(contents: Contents, stdout: BinaryIO, now: datetime) -
         raise WorkhorseError.of(
             f"The backup is not complete: {error.strerror}.", "Free some space where the archive goes, then try again."
         ) from error
-
-
-def become_owner(folder: Path) -> None:
-    """Gives up root for good: the user of a home may put links and databases there that are traps for root."""
-    owner = folder.stat()
-    if os.getuid() == 0 and owner.st_uid != 0:
-        # In this order: once the user has changed, the groups can't.
-        os.setgroups([])
-        os.setgid(owner.st_gid)
-        os.setuid(owner.st_uid)
 
 
 def summary(contents: Contents, written: Written) -> Iterator[str]:

@@ -14,7 +14,6 @@ from entrypoint.places import Places
 from entrypoint.private_files import replace_private
 from entrypoint.settings import Settings
 from entrypoint.sharing import MINUTES, PATH, apple_profile, open_sharing
-from entrypoint.state import state_owner
 
 
 def read_authority(places: Places) -> Authority:
@@ -38,7 +37,7 @@ def share_ca(places: Places, arguments: argparse.Namespace) -> int:
         print("The authority's certificate is offered no more.")
         return 0
     authority, settings = read_authority(places), read_known_settings(places).settings
-    open_sharing(places.sharing, state_owner(places))
+    open_sharing(places.sharing)
     end = datetime.now(UTC) + timedelta(minutes=MINUTES)
     print(f"For {MINUTES} minutes, until {end:%H:%M} UTC, the authority's certificate is offered at:\n")
     _show_addresses(settings)
@@ -78,7 +77,7 @@ def new_authority(places: Places, _: argparse.Namespace) -> int:
     names = (*LOCAL_NAMES, *read_known_settings(places).settings.server_names)
     authority = make_authority(tuple(dict.fromkeys(names)), datetime.now(UTC))
     # The running server makes one itself where it finds none.
-    aside = replace_private(places.tls.authority, authority.pem, state_owner(places))
+    aside = replace_private(places.tls.authority, authority.pem)
     print("A new private authority signs from now on; the server changes over within seconds, and no kernel notices.")
     print(f"Its SHA-256 fingerprint: {authority.fingerprint}")
     print("Every device has to trust it anew: docker compose exec workhorse workhorse share-ca")

@@ -84,7 +84,7 @@ class CertificateKeeper:
         if not self._needs_judging(now):
             return
         before = self._stamp()
-        authority, _ = keep_certificates(self.places.tls, self.plan.names, now, None, self.warn)
+        authority, _ = keep_certificates(self.places.tls, self.plan.names, now, self.warn)
         if self.public:
             for line in set_unreadable_aside([self.places.tls.attempts, *self._public_files()]):
                 self.warn(line)
@@ -118,11 +118,11 @@ class CertificateKeeper:
         files = self.plan.own_files
         if not files or self._own_judgement.stamp == stamp_of_own(self.places.tls, files):
             return
-        found = install_own(self.places.tls, files, self.plan.names, now, None)
+        found = install_own(self.places.tls, files, self.plan.names, now)
         # The start may have read what is closed to the server, and found more.
         if found != self._own_judgement and not (found.is_closed and found.files == self._own_judgement.files):
             self._own_judgement = found
-            write_judgement(self.places, found, None)
+            write_judgement(self.places, found)
         for line in self._own_judgement.lines:
             self.causes.meet(line, now)
 

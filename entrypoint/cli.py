@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from importlib import import_module
 
 from entrypoint import healthcheck
 from entrypoint.errors import WorkhorseError
+from entrypoint.known_settings import given_password
 from entrypoint.places import Places
+from entrypoint.privileges import become_owner
 
 DESCRIPTION = """\
 Ask Workhorse about itself. On the host, in the folder of docker-compose.yml:
@@ -74,6 +77,7 @@ class Command:
     summary: str
     description: str = ""
     flags: tuple[tuple[str, str], ...] = ()
+    wants_password: bool = False
 
 
 COMMANDS = (
@@ -98,7 +102,12 @@ COMMANDS = (
     ),
     Command("renew", "entrypoint.certificate_commands:renew", "ask Let's Encrypt now, without waiting"),
     Command("new-authority", "entrypoint.certificate_commands:new_authority", NEW_AUTHORITY, NEW_AUTHORITY_HELP),
-    Command("audit", "entrypoint.audit:audit", "what is weak about this installation, and how to mend it"),
+    Command(
+        "audit",
+        "entrypoint.audit:audit",
+        "what is weak about this installation, and how to mend it",
+        wants_password=True,
+    ),
     Command(
         "backup", "entrypoint.backup:run", "write everything but notebooks and .env to standard output", BACKUP_HELP
     ),
@@ -169,9 +178,13 @@ def check_health(places: Places, _: argparse.Namespace) -> int:
 
 def main() -> None:
     arguments = parser().parse_args(sys.argv[1:] or ["--help"])
-    module, _, function = arguments.command.function.partition(":")
+    places, (module, _, function) = Places(), arguments.command.function.partition(":")
     try:
-        sys.exit(getattr(import_module(module), function)(Places(), arguments))
+        if arguments.command.wants_password:
+            # Its file may be root's alone, and all that follows is done as the person.
+            arguments.password = given_password(os.environ)
+        become_owner(places.state)
+        sys.exit(getattr(import_module(module), function)(places, arguments))
     except WorkhorseError as error:
         sys.exit(str(error))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from entrypoint.errors import WorkhorseError
-from entrypoint.identity import Identity, can_write
-from entrypoint.private_files import unwritable
+from entrypoint.private_files import Owner
 
 DEFAULT_ENVIRONMENT = Path("/opt/conda/envs/default")
 PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
@@ -19,30 +19,30 @@ def venv_of(home: Path) -> Path:
     return home / "venv"
 
 
-def prepare_home(home: Path, identity: Identity) -> None:
-    """Gives an untouched home to the server's user. What is in a home stays whose it is.
+def judge_home(home: Path, user: Owner) -> None:
+    """Asks, as the person, whether there is a home to work in.
 
     Raises:
-        WorkhorseError: It is another's, so that Jupyter can't start.
+        WorkhorseError: It is another's or closed, so that Jupyter can't start.
     """
-    if identity.may_switch and home.stat().st_uid != identity.user.uid and not any(home.iterdir()):
-        try:
-            os.chown(home, identity.user.uid, identity.user.gid)
-            home.chmod(0o755)
-        except OSError as error:
-            raise unwritable(home, error) from error
-    if not can_write(home, identity.user):
-        user, group = identity.user.uid, identity.user.gid
+    if os.access(home, os.W_OK | os.X_OK):
+        return
+    status = home.stat()
+    command = "docker compose run --rm --user 0 --entrypoint {} workhorse {} " + str(home)
+    if status.st_uid == user.uid and status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
         raise WorkhorseError.of(
-            f"The home volume belongs to user {home.stat().st_uid}, and the notebooks' folder to user {user}, "
-            "as whom the server runs.",
-            "To hand the home over: docker compose run --rm --user 0 --entrypoint chown workhorse "
-            f"-R {user}:{group} {home}",
+            f"The home volume is closed to its own owner (mode {stat.S_IMODE(status.st_mode):04o}).",
+            "To open it: " + command.format("chmod", "u+rwx"),
         )
+    raise WorkhorseError.of(
+        f"The home volume belongs to user {status.st_uid}, and the notebooks' folder to user {user.uid}, "
+        "as whom the server runs.",
+        "To hand the home over: " + command.format("chown", f"-R {user.uid}:{user.gid}"),
+    )
 
 
-def prepare_venv(home: Path, identity: Identity, environ: Mapping[str, str]) -> str | None:
-    """Makes the virtual environment over the default kernel's, as the server's user; says what went wrong.
+def prepare_venv(home: Path, environ: Mapping[str, str]) -> str | None:
+    """Makes the virtual environment over the default kernel's, as the person; says what went wrong.
 
     A virtual environment, and not `pip install --user`, since the user site is shared by every environment of the
     same Python version and so breaks environments that it was not meant for.
@@ -57,9 +57,6 @@ def prepare_venv(home: Path, identity: Identity, environ: Mapping[str, str]) -> 
         capture_output=True,
         text=True,
         check=False,
-        user=identity.user.uid if identity.switches else None,
-        group=identity.user.gid if identity.switches else None,
-        extra_groups=[] if identity.switches else None,
     )
     if result.returncode == 0:
         return None

@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from entrypoint.places import Places
 from entrypoint.private_files import Owner
+from entrypoint.privileges import ROOT, become_for_good
 from entrypoint.public_files import write_public
 
 # Whoever is the first person on nearly every Linux machine.
 FALLBACK = Owner(1000, 1000)
 NAME = "workhorse"
-ROOT = 0
 # What a clone of Workhorse puts into the folder itself.
 OWN_FILES = {"README.md"}
 # The number that stands for all users whom a user namespace has none for (user_namespaces(7)).
@@ -36,10 +35,9 @@ class Identity:
         """Whether the start runs as another user than the server; root of a user namespace stays itself."""
         return self.may_switch and self.user.uid != ROOT
 
-    @property
-    def owner(self) -> Owner | None:
-        """Whom new files are handed to; None where this process may not give files away."""
-        return self.user if self.may_switch else None
+    def become_person(self) -> None:
+        """Leaves this process, and whatever it becomes, the rights of the person alone."""
+        become_for_good(self.user.uid, self.user.gid)
 
 
 def is_user_namespace(uid_map: str) -> bool:
@@ -56,12 +54,13 @@ def is_somebody_else_s(status: os.stat_result, uid_map: str) -> bool:
     return is_user_namespace(uid_map) and status.st_uid == int(OVERFLOW_UID.read_text())
 
 
-def find_identity(process: Owner, folder: Path, uid_map: str) -> Identity:
+def find_identity(process: Owner, folder: Path, state: Path, uid_map: str) -> Identity:
     """Decides whom the server runs as.
 
     Args:
         process: User and group that the container was started as.
         folder: The bind mount whose owner counts.
+        state: The volume that belongs to whom the server ran as before, and to root before the first start.
         uid_map: See `is_user_namespace`.
     """
     if process.uid != ROOT:
@@ -71,17 +70,18 @@ def find_identity(process: Owner, folder: Path, uid_map: str) -> Identity:
         return Identity(Owner(status.st_uid, status.st_gid), may_switch=True)
     if is_user_namespace(uid_map):
         return Identity(Owner(ROOT, ROOT), may_switch=True)
+    # A folder of root's where there was a person's is one whose disk isn't mounted: it is left as it is.
+    before = state.stat()
+    if before.st_uid != ROOT:
+        return Identity(Owner(before.st_uid, before.st_gid), may_switch=True)
     is_as_cloned = {entry.name for entry in os.scandir(folder)} <= OWN_FILES
     return Identity(FALLBACK, may_switch=True, adopts_folder=is_as_cloned)
 
 
-def adopt_folder(folder: Path, identity: Identity, host_folder: str, say: Callable[[str], None]) -> None:
-    """Gives root's folder to the server's user where that is to be done: this one folder, and nothing in it."""
-    if identity.adopts_folder:
-        # On a read-only mount this fails, which `reason_not_writable` explains.
-        with contextlib.suppress(OSError):
-            os.chown(folder, identity.user.uid, identity.user.gid)
-            say(f"{host_folder} was root's, and now belongs to user {identity.user.uid}, as whom the server runs.")
+def current_identity(places: Places) -> Identity:
+    """The same, asked of this process and this container."""
+    process, uid_map = Owner(os.getuid(), os.getgid()), Path("/proc/self/uid_map").read_text()
+    return find_identity(process, places.repositories, places.state, uid_map)
 
 
 def account_lines(user: Owner, home: Path, passwd: str, group: str) -> tuple[str, str]:
@@ -100,13 +100,16 @@ def account_lines(user: Owner, home: Path, passwd: str, group: str) -> tuple[str
 def write_accounts(user: Owner, home: Path, folder: Path) -> None:
     """Writes passwd and group to the folder that /etc points to."""
     texts = account_lines(user, home, Path("/etc/passwd.image").read_text(), Path("/etc/group.image").read_text())
-    for name, text in zip(("passwd", "group"), texts, strict=True):
-        write_public(folder / name, text.encode())
+    # Started as a user and without memory for this folder, there is only a name that is missing.
+    with contextlib.suppress(PermissionError):
+        for name, text in zip(("passwd", "group"), texts, strict=True):
+            write_public(folder / name, text.encode())
 
 
 def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | None:
-    """Why the server can't save into a folder, with the command that mends it; None if it can."""
-    if can_write(folder, user):
+    """Why this process, which is the person's, can't save into a folder, with what mends it; None if it can."""
+    # The kernel itself knows of access lists and network file systems.
+    if os.access(folder, os.W_OK | os.X_OK):
         return None
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return f"The notebooks' folder {host_folder} is mounted read-only: nothing can be saved.\n  Mount it writable."
@@ -128,39 +131,3 @@ def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | No
         f"  To give user {user.uid} the folder and all that is in it, on the host:\n"
         f"  sudo chown -R {user.uid}:{user.gid} '{host_folder}' && docker compose restart"
     )
-
-
-def can_write(folder: Path, user: Owner) -> bool:
-    return has_access(folder, user, os.W_OK | os.X_OK)
-
-
-def has_access(path: Path, user: Owner, mode: int) -> bool:
-    """Asks the kernel itself, in a child that becomes the user: only it knows of ACLs and network file systems.
-
-    Args:
-        mode: As in access(2).
-    """
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            if user.uid != os.geteuid():
-                os.setgroups([])
-                os.setgid(user.gid)
-                os.setuid(user.uid)
-            elif user.uid == ROOT:
-                drop_capabilities()
-            status = 0 if os.access(path, mode) else 1
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def drop_capabilities() -> None:
-    """Leaves root of a user namespace the rights of its user alone, as `become` does."""
-    import ctypes  # slow, and most machines have no user namespace
-
-    # capset(2): version 3, this process, then the sets, all of them empty.
-    header, none = struct.pack("Ii", 0x20080522, 0), bytes(24)
-    if ctypes.CDLL(None).capset(header, none):
-        raise OSError("capset failed")

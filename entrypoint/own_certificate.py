@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from entrypoint.names import ServerName
 from entrypoint.places import Places, TlsFolder
-from entrypoint.private_files import Owner, read_private, write_private
+from entrypoint.private_files import read_private, write_private
 from entrypoint.public_files import write_public
 from entrypoint.served_certificate import ServedCertificate, read_pair, reason_against_now, reason_incomplete
 from entrypoint.serving import set_unreadable_aside
 from entrypoint.settings import Settings
 from entrypoint.stamps import Stamp, read_stamp, stamp
 
+Read = Callable[[Path], bytes]
 AGAIN = "The one before, or else the private authority's, goes on serving. When the files are mended, that is noticed."
 
 
@@ -47,7 +48,11 @@ def stamp_of_own(folder: TlsFolder, files: tuple[Path, Path]) -> Stamp:
 
 
 def install_own(
-    folder: TlsFolder, files: tuple[Path, Path], names: Sequence[ServerName], now: datetime, owner: Owner | None
+    folder: TlsFolder,
+    files: tuple[Path, Path],
+    names: Sequence[ServerName],
+    now: datetime,
+    read: Read = Path.read_bytes,
 ) -> Judgement:
     """Copies the pair into the volume if it is sound.
 
@@ -55,16 +60,17 @@ def install_own(
 
     Args:
         files: The certificate with its chain, and the key.
+        read: How to get at what they hold.
     """
     before = stamp(files)
     aside = tuple(set_unreadable_aside([folder.own]))
     try:
-        certificate = read_own(files, now)
+        certificate = read_own(files, now, read)
     except ValueError as error:
         line = f"CERTIFICATE_FILE and KEY_FILE are not used: {error}. {AGAIN}"
         return Judgement((*aside, line), None, before, isinstance(error, ClosedFileError))
     if read_private(folder.own) != certificate.pem:
-        write_private(folder.own, certificate.pem, owner)
+        write_private(folder.own, certificate.pem)
     after = stamp_of_own(folder, files)
     return Judgement((*aside, *_remarks(certificate, names)), after if after[: len(files)] == before else None, before)
 
@@ -78,22 +84,41 @@ def _remarks(certificate: ServedCertificate, names: Sequence[ServerName]) -> Ite
         yield f"CERTIFICATE_FILE: {reason}. Phones may refuse it: append the certificates in between to the file."
 
 
-def keep_own_certificate(places: Places, settings: Settings, now: datetime, owner: Owner | None) -> None:
-    """At the start, which may read what the server's user may not; the server goes on from its judgement."""
+def own_files(places: Places, settings: Settings) -> tuple[Path, Path] | None:
+    """The certificate with its chain, and the key; None where the person has none."""
+    if not settings.certificate_file:
+        return None
+    return places.certificates / settings.certificate_file, places.certificates / settings.key_file
+
+
+def hold(files: tuple[Path, Path] | None) -> Read:
+    """Reads the pair while the start may still read what the person may not, for later."""
+    held: dict[Path, bytes | OSError] = {}
+    for file in files or ():
+        try:
+            held[file] = file.read_bytes()
+        except OSError as error:
+            held[file] = error
+
+    def read(file: Path) -> bytes:
+        if isinstance(found := held[file], OSError):
+            raise found
+        return found
+
+    return read
+
+
+def keep_own_certificate(places: Places, settings: Settings, now: datetime, read: Read) -> None:
+    """At the start, with what that could read; the server goes on from its judgement."""
     places.own_judgement.unlink(missing_ok=True)
-    if settings.certificate_file:
-        files = places.certificates / settings.certificate_file, places.certificates / settings.key_file
-        write_judgement(places, install_own(places.tls, files, settings.server_names, now, owner), owner)
+    if files := own_files(places, settings):
+        write_judgement(places, install_own(places.tls, files, settings.server_names, now, read))
 
 
-def write_judgement(places: Places, judgement: Judgement, owner: Owner | None) -> None:
-    """Leaves it for the running server, which then says nothing twice, and for the `workhorse` commands.
-
-    Args:
-        owner: Whose the file is to be where root writes it, so that the server can write its own.
-    """
+def write_judgement(places: Places, judgement: Judgement) -> None:
+    """Leaves it for the running server, which then says nothing twice, and for the `workhorse` commands."""
     text = json.dumps([judgement.lines, judgement.stamp, judgement.files])
-    write_public(places.own_judgement, text.encode(), owner)
+    write_public(places.own_judgement, text.encode())
 
 
 def read_judgement(places: Places) -> Judgement:
@@ -107,7 +132,7 @@ def read_judgement(places: Places) -> Judgement:
         return Judgement()
 
 
-def read_own(files: tuple[Path, Path], now: datetime) -> ServedCertificate:
+def read_own(files: tuple[Path, Path], now: datetime, read: Read) -> ServedCertificate:
     """The person's pair, if it can be served with now.
 
     Raises:
@@ -115,15 +140,15 @@ def read_own(files: tuple[Path, Path], now: datetime) -> ServedCertificate:
     """
     from entrypoint.tls_context import reason_not_servable  # most starts have no certificate to try
 
-    certificate = read_pair(*map(_read, files))
+    certificate = read_pair(*(_read(file, read) for file in files))
     if reason := reason_against_now(certificate, now) or reason_not_servable(certificate.pem):
         raise ValueError(reason)
     return certificate
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, read: Read) -> bytes:
     try:
-        content = file.read_bytes()
+        content = read(file)
     except PermissionError:
         raise ClosedFileError(
             f"{file} can't be read by user {os.geteuid()}; let that user read it, or read it once more as root with: "

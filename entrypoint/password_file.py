@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from entrypoint.errors import Problem
-from entrypoint.identity import Identity, has_access
+from entrypoint.identity import Identity
 from entrypoint.settings import Settings
 
 # The container knows the mounted file alone, and not by which name .env gives it.
@@ -16,9 +16,9 @@ ONLY_THE_HASH = "Once started, only its hash is needed, and the password stays t
 
 
 def password_exposure(settings: Settings, identity: Identity) -> Problem | None:
-    """Why a notebook can read the password, with what mends it; None if it can't."""
+    """Why a notebook, and so this process, can read the password, with what mends it; None if it can't."""
     file = Path(settings.jupyter_password_file)
-    if not settings.jupyter_password_file or not has_access(file, identity.user, os.R_OK):
+    if not settings.jupyter_password_file or not os.access(file, os.R_OK):
         return None
     status = file.stat()
     return Problem(

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
-from entrypoint.identity import NAME, Identity, find_identity
+from entrypoint.identity import NAME, current_identity
 from entrypoint.places import Places
-from entrypoint.private_files import Owner
 from entrypoint.settings import misspelt, variable_names
 from entrypoint.trust import trusted
 
@@ -36,25 +35,12 @@ def person_environment(environ: Mapping[str, str], alike: Iterable[str], places:
     }
 
 
-def become(identity: Identity, command: list[str], environment: Mapping[str, str]) -> None:
-    """Replaces this process by a command with no rights but the user's own."""
-    # setpriv changes groups before the user, and drops the bounding set while it still may. A user namespace may
-    # forbid to change groups (user_namespaces(7)), and its root has none that are worth dropping.
-    groups = "--clear-groups" if identity.switches else "--keep-groups"
-    user, group = f"--reuid={identity.user.uid}", f"--regid={identity.user.gid}"
-    # By its whole path: the environment's own leads to what the person has put there.
-    drop = ["/usr/bin/setpriv", user, group, groups, "--bounding-set=-all", "--inh-caps=-all", "--"]
-    argv = [*(drop if identity.may_switch else []), *command]
-    os.execvpe(argv[0], argv, environment)
-
-
 def main() -> None:
     """Runs the program that the arguments name: root has no use for a shell, a Python or a conda of its own here."""
     places = Places()
-    identity = find_identity(
-        Owner(os.getuid(), os.getgid()), places.repositories, Path("/proc/self/uid_map").read_text()
-    )
-    become(identity, sys.argv[1:], person_environment(os.environ, misspelt(os.environ), places))
+    environment = person_environment(os.environ, misspelt(os.environ), places)
+    current_identity(places).become_person()
+    os.execvpe(sys.argv[1], sys.argv[1:], environment)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,11 @@ class Places:
         return self.root / "run/workhorse"
 
     @property
+    def server_run(self) -> Path:
+        """The part of it that is the running server's to write to."""
+        return self.run / "server"
+
+    @property
     def certificates(self) -> Path:
         """The host's folder that CERTIFICATES names."""
         return self.root / "certificates"
@@ -66,12 +71,12 @@ class Places:
     @property
     def certificate_report(self) -> Path:
         """What the running server knows about its certificates, for `workhorse status`."""
-        return self.run / "certificates.json"
+        return self.server_run / "certificates.json"
 
     @property
     def own_judgement(self) -> Path:
         """What the start, and the running server after it, found about the person's own certificate."""
-        return self.run / "own-certificate.json"
+        return self.server_run / "own-certificate.json"
 
     @property
     def known_settings(self) -> Path:
@@ -81,7 +86,7 @@ class Places:
     @property
     def sharing(self) -> Path:
         """Until when the authority's certificate is offered to everyone."""
-        return self.run / "share-ca"
+        return self.server_run / "share-ca"
 
     @property
     def company_authority(self) -> Path:

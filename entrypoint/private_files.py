@@ -21,7 +21,7 @@ class Owner:
     gid: int
 
 
-def write_private(path: Path, content: bytes, owner: Owner | None) -> None:
+def write_private(path: Path, content: bytes, owner: Owner | None = None) -> None:
     """Replaces a file atomically: readable by its owner alone from the moment it exists, and durable.
 
     Args:
@@ -94,7 +94,7 @@ def _name_aside(path: Path) -> Path:
     return aside
 
 
-def replace_private(path: Path, content: bytes, owner: Owner | None) -> Path | None:
+def replace_private(path: Path, content: bytes, owner: Owner | None = None) -> Path | None:
     """Replaces a file as `write_private` does, and keeps the old one aside; at no moment is there none."""
     if not path.is_file():
         aside = set_aside(path)
@@ -108,7 +108,7 @@ def replace_private(path: Path, content: bytes, owner: Owner | None) -> Path | N
     return aside
 
 
-def make_private_folder(path: Path, owner: Owner | None) -> None:
+def make_private_folder(path: Path, owner: Owner | None = None) -> None:
     """Makes a folder that its owner alone may enter, or closes it; anything else at its place is set aside.
 
     Raises:
@@ -127,17 +127,6 @@ def make_private_folder(path: Path, owner: Owner | None) -> None:
         raise unwritable(path, error) from error
     if not os.access(path, os.X_OK):
         raise unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
-
-
-def hand_over(folder: Path, owner: Owner) -> None:
-    """Gives Workhorse's own files to the user that the server runs as, where that user has changed."""
-    for place in [folder, *folder.rglob("*")]:
-        status = place.lstat()
-        if (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
-            try:
-                os.chown(place, owner.uid, owner.gid, follow_symlinks=False)
-            except OSError as error:
-                raise unwritable(place, error) from error
 
 
 def unwritable(path: Path, error: OSError) -> WorkhorseError:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from entrypoint import lock
-from entrypoint.backup import become_owner
 from entrypoint.contents import ASIDE, RESTORING
 from entrypoint.errors import WorkhorseError
 from entrypoint.home import venv_of
@@ -46,7 +45,6 @@ def restore(places: Places, stdin: BinaryIO, replace: bool, say: Say) -> None:
         raise WorkhorseError.of(
             "The backup to restore comes from standard input.", f"On the host: {COMMAND.format('')}"
         )
-    become_owner(places.state)
     with lock.claimed(places.state):
         # What a killed restore left is nobody's work, and is moved aside like all else.
         _refuse_used_home(places.home, replace or (places.state / lock.HALF_RESTORED).exists())

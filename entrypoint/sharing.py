@@ -13,21 +13,16 @@ from entrypoint.public_files import write_public
 
 if TYPE_CHECKING:
     from entrypoint.authority import Authority
-    from entrypoint.private_files import Owner
 
 MINUTES = 10
 PATH = "/trust"
 
 
-def open_sharing(path: Path, owner: Owner | None = None) -> None:
-    """Allows it from now on.
-
-    Args:
-        owner: Whose the file is to be where root writes it, so that the server's user can allow it again.
-    """
+def open_sharing(path: Path) -> None:
+    """Allows it from now on."""
     # A clock that nobody sets, and that every process in the container reads alike.
     end = time.clock_gettime(time.CLOCK_BOOTTIME) + MINUTES * 60
-    write_public(path, str(end).encode(), owner)
+    write_public(path, str(end).encode())
 
 
 def is_shared(path: Path) -> bool:

@@ -12,7 +12,7 @@ from entrypoint.cookie_secrets import is_secret, new_secret
 from entrypoint.errors import WorkhorseError
 from entrypoint.password import PasswordHash, is_hash, settle_password
 from entrypoint.places import Places
-from entrypoint.private_files import Owner, hand_over, read_private, set_aside, unwritable, write_private
+from entrypoint.private_files import read_private, set_aside, write_private
 from entrypoint.server_config import merge, overruled, personal_config, server_config
 from entrypoint.settings import Settings
 
@@ -20,18 +20,7 @@ Say = Callable[[str], None]
 LAYOUT = 1
 
 
-def prepare_state(folder: Path, owner: Owner | None) -> None:
-    """Closes the state folder to everyone but the server's user, and hands over what an earlier user left."""
-    if owner is None:
-        return
-    try:
-        folder.chmod(0o700)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    hand_over(folder, owner)
-
-
-def keep_layout(path: Path, owner: Owner | None) -> None:
+def keep_layout(path: Path) -> None:
     """Marks how the state is laid out, so that an older Workhorse leaves alone what it would not understand.
 
     Raises:
@@ -50,7 +39,7 @@ def keep_layout(path: Path, owner: Owner | None) -> None:
         # Unlike Path.is_dir, this is no error where nobody may look: the writing fails then, with its reason.
         if os.path.isdir(path):
             set_aside(path)
-        write_private(path, str(LAYOUT).encode(), owner)
+        write_private(path, str(LAYOUT).encode())
 
 
 def keep_password(path: Path, password: str | None, say: Say) -> PasswordHash:
@@ -58,11 +47,11 @@ def keep_password(path: Path, password: str | None, say: Say) -> PasswordHash:
     return settle_password(password, _read_sound(path, is_hash, say))
 
 
-def write_password_hash(places: Places, hashed: PasswordHash, owner: Owner | None) -> None:
+def write_password_hash(places: Places, hashed: PasswordHash) -> None:
     if hashed.generated:
-        write_private(places.password_in_log, _digest(hashed.text), owner)
+        write_private(places.password_in_log, _digest(hashed.text))
     if hashed.is_new:
-        write_private(places.password_hash, hashed.text.encode(), owner)
+        write_private(places.password_hash, hashed.text.encode())
 
 
 def is_password_in_log(places: Places) -> bool:
@@ -80,27 +69,21 @@ def _digest(hashed: str) -> bytes:
 
 def replace_password_hash(places: Places, hashed: str) -> None:
     """Puts another hash in place."""
-    write_private(places.password_hash, hashed.encode(), state_owner(places))
-
-
-def state_owner(places: Places) -> Owner | None:
-    """Whose the state is: what a command writes as root has to be that user's."""
-    status = places.state.stat()
-    return Owner(status.st_uid, status.st_gid) if os.getuid() == 0 else None
+    write_private(places.password_hash, hashed.encode())
 
 
 def replace_cookie_secret(places: Places) -> None:
     """Whoever is logged in, is so no more."""
-    write_private(places.cookie_secret, new_secret().encode(), state_owner(places))
+    write_private(places.cookie_secret, new_secret().encode())
 
 
-def keep_cookie_secret(path: Path, owner: Owner | None, say: Say) -> None:
+def keep_cookie_secret(path: Path, say: Say) -> None:
     """Makes a secret that signs cookies, where there is no sound one."""
     if _read_sound(path, is_secret, say) is None:
-        write_private(path, new_secret().encode(), owner)
+        write_private(path, new_secret().encode())
 
 
-def write_config(places: Places, settings: Settings, hashed: str, owner: Owner | None, say: Say) -> None:
+def write_config(places: Places, settings: Settings, hashed: str, say: Say) -> None:
     """Writes the server's configuration over the person's own, and says what it overrules."""
     ours = server_config(places, settings, hashed)
     personal, unreadable = personal_config(places.home)
@@ -112,7 +95,7 @@ def write_config(places: Places, settings: Settings, hashed: str, owner: Owner |
     config["Workhorse"] = for_the_server(settings)
     if places.config.is_dir():
         set_aside(places.config)
-    write_private(places.config, json.dumps(config, indent=2).encode(), owner)
+    write_private(places.config, json.dumps(config, indent=2).encode())
 
 
 def for_the_server(settings: Settings) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,14 +13,13 @@ from entrypoint.authority import Authority, load_authority
 from entrypoint.certificate import RENEWAL_DAYS
 from entrypoint.errors import WorkhorseError
 from entrypoint.gateway import read_gateway
-from entrypoint.identity import find_identity, reason_not_writable
+from entrypoint.identity import current_identity, reason_not_writable
 from entrypoint.known_settings import KnownSettings, read_known_settings
 from entrypoint.logins import Login, latest_of_each_kind, read_logins
 from entrypoint.message import Status
 from entrypoint.names import public_names
 from entrypoint.own_certificate import read_judgement
 from entrypoint.places import Places
-from entrypoint.private_files import Owner
 from entrypoint.serving import OWN, PRIVATE, Served, Source, describe, find_sources
 from entrypoint.settings import Settings
 from entrypoint.state import for_the_server
@@ -42,9 +40,7 @@ def read_status(places: Places, now: datetime) -> Status:
     """
     known = read_known_settings(places)
     settings = known.settings
-    process = Owner(os.getuid(), os.getgid())
-    identity = find_identity(process, places.repositories, Path("/proc/self/uid_map").read_text())
-    warning = reason_not_writable(places.repositories, identity.user, settings.repositories)
+    warning = reason_not_writable(places.repositories, current_identity(places).user, settings.repositories)
     try:
         authority = load_authority(places.tls.authority.read_bytes())
     except (OSError, ValueError) as error:

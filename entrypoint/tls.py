@@ -13,19 +13,19 @@ from entrypoint.authority import Authority
 from entrypoint.certificate import Certificate
 from entrypoint.names import LOCAL_NAMES, ServerName
 from entrypoint.places import TlsFolder
-from entrypoint.private_files import Owner, make_private_folder, read_private, replace_private, set_aside, write_private
+from entrypoint.private_files import make_private_folder, read_private, replace_private, set_aside, write_private
 
 Pair = TypeVar("Pair", Authority, Certificate)
 Say = Callable[[str], None]
 
 
 def keep_certificates(
-    folder: TlsFolder, names: tuple[ServerName, ...], now: datetime, owner: Owner | None, say: Say
+    folder: TlsFolder, names: tuple[ServerName, ...], now: datetime, say: Say
 ) -> tuple[Authority, Certificate]:
     """The authority and the certificate to serve with, for the local names and the given ones."""
     all_names = tuple(dict.fromkeys((*LOCAL_NAMES, *names)))
-    make_private_folder(folder.path, owner)
-    authority = _keep_authority(folder.authority, all_names, now, owner, say)
+    make_private_folder(folder.path)
+    authority = _keep_authority(folder.authority, all_names, now, say)
     certificate = _load(folder.server, certificates.load_certificate, say)
     reason = certificates.reason_to_renew(certificate, authority, all_names, now) if certificate else None
     if certificate and not reason:
@@ -33,13 +33,11 @@ def keep_certificates(
     if reason:
         say(f"The server gets a new certificate. The old one: {reason}.")
     certificate = certificates.make_certificate(authority, all_names, now)
-    write_private(folder.server, certificate.pem, owner)
+    write_private(folder.server, certificate.pem)
     return authority, certificate
 
 
-def _keep_authority(
-    path: Path, names: tuple[ServerName, ...], now: datetime, owner: Owner | None, say: Say
-) -> Authority:
+def _keep_authority(path: Path, names: tuple[ServerName, ...], now: datetime, say: Say) -> Authority:
     authority = _load(path, authorities.load_authority, say)
     if authority:
         reason = authorities.reason_to_replace(authority, names, now)
@@ -47,7 +45,7 @@ def _keep_authority(
             return authority
         say(f"A new private authority is made. The old one: {reason}. Every device has to trust the new one.")
     authority = authorities.make_authority(names, now)
-    replace_private(path, authority.pem, owner)
+    replace_private(path, authority.pem)
     return authority
 
 

@@ -128,8 +128,9 @@ class Stack:
         return self.compose("exec", "-T", "workhorse", "workhorse", *arguments, check=check).stdout
 
     def shell(self, script: str, user: str = "1000", check: bool = True) -> str:
-        """Runs a script in a login shell inside the container, as Jupyter's terminals do."""
-        return self.compose("exec", "-T", "-u", user, "workhorse", "bash", "-lc", script, check=check).stdout
+        """Runs a script in a login shell inside the container, as Jupyter's terminals do; root's is the image's own."""
+        bash = "/bin/bash" if user == "0" else "bash"
+        return self.compose("exec", "-T", "-u", user, "workhorse", bash, "-lc", script, check=check).stdout
 
     @property
     def container(self) -> Container:
@@ -153,7 +154,7 @@ class Stack:
     def in_state_volume(self, script: str, *options: str) -> str:
         """Runs a shell script as root over the state volume, while the server is stopped."""
         volume = f"{self.project}_state:/state"
-        command = ["docker", "run", "--rm", "--entrypoint", "bash", "-v", volume, *options, IMAGE, "-euc", script]
+        command = ["docker", "run", "--rm", "--entrypoint", "/bin/bash", "-v", volume, *options, IMAGE, "-euc", script]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

@@ -104,7 +104,7 @@ def test_a_backup_is_made_with_the_user_s_rights_alone(own_stack: MakeStack) -> 
     stack.up()
     database = "import sqlite3; sqlite3.connect('w.db').execute('PRAGMA journal_mode=WAL')"
     stack.shell(f'cd /tmp && python -c "{database}" && cp w.db ~')
-    stack.shell("echo secret > ~/root-only && chmod 600 ~/root-only", user="0")
+    stack.shell("cd /home/workhorse && echo secret > root-only && chmod 600 root-only", user="0")
     before = stack.shell("find ~ -not -path '*/venv/*' -printf '%p %u %s\\n' | sort")
     _, said = back_up(stack)
     assert "home/root-only: left out: Permission denied" in said

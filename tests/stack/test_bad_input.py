@@ -126,7 +126,7 @@ def test_a_full_state_volume_ends_the_start() -> None:
     script = "head -c 53000 /dev/zero >/var/lib/workhorse/filler; exec /opt/server/bin/python -I -m entrypoint"
     command = ["docker", "run", "--rm", "--tmpfs", "/var/lib/workhorse:size=64k", "-e", f"JUPYTER_PASSWORD={PASSWORD}"]
     result = subprocess.run(
-        [*command, "--entrypoint", "bash", IMAGE, "-c", script],
+        [*command, "--entrypoint", "/bin/bash", IMAGE, "-c", script],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert result.returncode == 1, result.stdout

@@ -88,7 +88,7 @@ class Site:
 
     def run(self, script: str) -> bytes:
         """What a script prints that root runs over the volume; nothing if it fails."""
-        status, output = self.container.exec_run(["bash", "-euc", script], user="0", workdir=FOLDER)
+        status, output = self.container.exec_run(["/bin/bash", "-euc", script], user="0", workdir=FOLDER)
         assert isinstance(output, bytes)
         return b"" if status else output
 

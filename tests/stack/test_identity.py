@@ -42,7 +42,7 @@ def test_an_unusual_owner_is_followed(own_stack: MakeStack) -> None:
     assert stack.shell("whoami", user="123456").strip() == "workhorse"
 
 
-def test_root_s_folder_as_cloned_is_given_to_the_first_user_and_nothing_in_it(own_stack: MakeStack) -> None:
+def test_root_s_folder_as_cloned_is_given_to_the_first_user_with_what_the_clone_put_there(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     os.chown(stack.repositories, 0, 0)
     readme = stack.repositories / "README.md"
@@ -50,7 +50,7 @@ def test_root_s_folder_as_cloned_is_given_to_the_first_user_and_nothing_in_it(ow
     stack.up()
     assert owner(stack.repositories) == (1000, 1000)
     assert "./repositories was root's, and now belongs to user 1000" in stack.log()
-    assert owner(readme) == (0, 0)
+    assert owner(readme) == (1000, 1000)
     assert owner(write_a_file(stack)) == (1000, 1000)
 
 
@@ -102,7 +102,7 @@ def in_user_namespace(stack: Stack, script: str) -> str:
     command = ["docker", "run", "--rm", "--security-opt", "seccomp=unconfined", "--cap-add", "SYS_ADMIN"]
     volume, inside = f"{stack.repositories}:/repositories", f"exec unshare --user --map-root-user {script}"
     result = subprocess.run(
-        [*command, "-v", volume, "--entrypoint", "bash", IMAGE, "-c", inside],
+        [*command, "-v", volume, "--entrypoint", "/bin/bash", IMAGE, "-c", inside],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -111,7 +111,7 @@ def in_user_namespace(stack: Stack, script: str) -> str:
 
 START = "/opt/server/bin/python -I -m entrypoint"
 # The status is asked for by root of the namespace, who has more rights than the server.
-STATUS = f"bash -c '{START} true && workhorse status'"
+STATUS = f"/bin/bash -c '{START} true && workhorse status'"
 
 
 def test_root_of_a_user_namespace_is_the_person(own_stack: MakeStack) -> None:
@@ -171,3 +171,40 @@ def test_a_command_of_one_s_own_runs_as_the_person(own_stack: MakeStack) -> None
     output = stack.compose("run", "--rm", "-T", "workhorse", "bash", "-c", "id -u; touch /repositories/by-hand").stdout
     assert output.split() == ["1000"]
     assert owner(stack.repositories / "by-hand") == (1000, 1000)
+
+
+def test_groups_that_compose_gives_are_the_person_s_too(own_stack: MakeStack) -> None:
+    """As for a folder that a whole laboratory shares."""
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    override(stack, 'group_add: ["2770"]')
+    shared = stack.repositories / "shared"
+    shared.mkdir()
+    os.chown(shared, 0, 2770)
+    shared.chmod(0o2770)
+    stack.up()
+    assert owner(write_a_file(stack, "shared/made.txt")) == (1000, 2770)
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        assert [each["name"] for each in client.api("GET", "contents/shared")["content"]] == ["made.txt"]
+    assert "2770" in stack.compose("exec", "-T", "workhorse", "bash", "-c", "id -G").stdout.split()
+
+
+def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_is(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    os.chown(stack.repositories, 1500, 1600)
+    (stack.repositories / "work.ipynb").touch()
+    stack.up()
+    stack.compose("stop", "-t", "1")
+    disk = stack.repositories.rename(stack.folder / "disk")
+    stack.repositories.mkdir(mode=0o755)
+    stack.compose("up", "-d", "--no-build", "--force-recreate", "--wait")
+    assert owner(stack.repositories) == (0, 0)
+    told = "The notebooks' folder ./repositories is empty, and another one than was served last."
+    assert told in stack.log()
+    assert told in stack.workhorse("status")
+    stack.repositories.rmdir()
+    disk.rename(stack.repositories)
+    stack.compose("restart")
+    stack.up()
+    assert stack.shell("ls /repositories", user="1500").split() == ["work.ipynb"]
+    assert told not in stack.workhorse("status")

@@ -26,8 +26,8 @@ NOTICED_SECONDS = 60
 # The server leaves its report anew where it is gone.
 LOOKS = """set -e
 for _ in 1 2; do
-    rm -f /run/workhorse/certificates.json
-    until [ -e /run/workhorse/certificates.json ]; do sleep 0.05; [ $SECONDS -lt 60 ]; done
+    rm -f /run/workhorse/server/certificates.json
+    until [ -e /run/workhorse/server/certificates.json ]; do sleep 0.05; [ $SECONDS -lt 60 ]; done
 done"""
 # A line a second, timed by the clock, so that the last one doesn't depend on the machine's pace.
 PRINT = """import time

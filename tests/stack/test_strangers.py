@@ -175,7 +175,7 @@ def test_a_shared_authority_is_all_that_opens_besides(stack: Stack, authority: P
         assert [each for each in shared if gives_something(each, PUBLIC | SHARED)] == []
         assert {each.path for each in shared if each.status == 200} >= {path for _, path in SHARED}
     finally:
-        stack.shell("rm /run/workhorse/share-ca", user="0", check=False)
+        stack.shell("rm /run/workhorse/server/share-ca", user="0", check=False)
 
 
 def test_every_kind_of_answer_carries_the_headers_of_safety(

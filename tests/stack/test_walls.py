@@ -12,7 +12,7 @@ from tests.conftest import PASSWORD
 from tests.stacks import REPOSITORY, Stack
 
 # Volumes, the notebooks, and what is in memory; devices and /proc have tests of their own.
-WRITABLE = ("/repositories", "/home/workhorse", "/var/lib/workhorse", "/tmp", "/run/workhorse", "/dev/shm")
+WRITABLE = ("/repositories", "/home/workhorse", "/var/lib/workhorse", "/tmp", "/run/workhorse/server", "/dev/shm")
 
 
 def test_the_server_has_no_rights_but_its_user_s(stack: Stack) -> None:

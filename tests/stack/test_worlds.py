@@ -70,7 +70,7 @@ for place in /root/.cache /opt/conda/pkgs /var/lib/apt/lists /run/secrets /tmp; 
   test -z "$(ls -A $place 2>/dev/null)" || { echo "$place is not empty:"; ls -A $place; }
 done
 """
-    command = ["docker", "run", "--rm", "--entrypoint", "bash", IMAGE, "-euc", script]
+    command = ["docker", "run", "--rm", "--entrypoint", "/bin/bash", IMAGE, "-euc", script]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
 

@@ -48,7 +48,7 @@ def test_a_password_of_few_characters_is_weak() -> None:
 def test_a_generated_password_may_still_stand_in_the_log_until_it_is_replaced(tmp_path: Path) -> None:
     places, settings = Places(tmp_path), from_environ({})
     places.state.mkdir(parents=True)
-    write_password_hash(places, settle_password(None, None), None)
+    write_password_hash(places, settle_password(None, None))
     assert ["log" in finding.what for finding in judge_password(settings, places)] == [True]
     replace_password_hash(places, hash_password(GOOD))
     assert list(judge_password(settings, places)) == []

@@ -17,7 +17,7 @@ from entrypoint.authority import load_authority
 from entrypoint.causes import MENDED_AFTER, Causes
 from entrypoint.certificate_keeper import CertificateKeeper
 from entrypoint.names import ServerName
-from entrypoint.own_certificate import keep_own_certificate, read_judgement
+from entrypoint.own_certificate import hold, keep_own_certificate, own_files, read_judgement
 from entrypoint.places import Places
 from entrypoint.plan import Plan
 from entrypoint.serving import OWN, PRIVATE
@@ -34,7 +34,7 @@ class Desk:
 
     def __init__(self, root: Path) -> None:
         self.places = Places(root)
-        for folder in (self.places.tls.path, self.places.certificates, self.places.run):
+        for folder in (self.places.tls.path, self.places.certificates, self.places.server_run):
             folder.mkdir(parents=True)
         self.files = self.places.certificates / "lab.pem", self.places.certificates / "lab.key"
         self.served: list[ssl.SSLContext] = []
@@ -61,7 +61,7 @@ class Desk:
         """What the start says of the person's own certificate."""
         environ = {"SERVER_NAMES": LAB.text, "CERTIFICATE_FILE": "lab.pem", "KEY_FILE": "lab.key"}
         settings: Settings = from_environ(environ)
-        keep_own_certificate(self.places, settings, NOW, None)
+        keep_own_certificate(self.places, settings, NOW, hold(own_files(self.places, settings)))
         return read_judgement(self.places).lines
 
 

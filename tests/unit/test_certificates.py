@@ -114,7 +114,7 @@ def test_an_authority_is_replaced_for_a_reason(
 def keep(folder: Path, names: tuple[ServerName, ...] = (PUBLIC,), now: datetime = NOW) -> tuple[list[str], TlsFolder]:
     said: list[str] = []
     files = TlsFolder(folder / "tls")
-    keep_certificates(files, names, now, None, said.append)
+    keep_certificates(files, names, now, said.append)
     return said, files
 
 

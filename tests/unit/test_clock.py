@@ -38,11 +38,11 @@ def assert_serves(folder: TlsFolder, now: datetime) -> None:
 @JUMPS
 def test_starts_at_a_wrong_time_keep_the_authority_that_devices_trust(tmp_path: Path, jump: timedelta) -> None:
     folder = TlsFolder(tmp_path / "tls")
-    keep_certificates(folder, NAMES, NOW, None, print)
+    keep_certificates(folder, NAMES, NOW, print)
     trusted = folder.authority.read_bytes()
     for now in (NOW + jump, NOW, NOW):
         said: list[str] = []
-        keep_certificates(folder, NAMES, now, None, said.append)
+        keep_certificates(folder, NAMES, now, said.append)
         assert_serves(folder, now)
         assert folder.authority.read_bytes() == trusted
     assert said == []

@@ -85,6 +85,6 @@ def test_a_folder_of_another_that_lets_the_user_in_is_left_as_it_is() -> None:
 def test_a_state_that_a_user_can_t_enter_is_told() -> None:
     with TemporaryDirectory() as parent:
         state = folder_of(ANOTHER, parent, 0o700)
-        told = told_as(ADA, lambda: keep_layout(state / "layout", None))
+        told = told_as(ADA, lambda: keep_layout(state / "layout"))
         assert told.startswith(f"WorkhorseError: {state / 'layout'} can't be written: Permission denied.")
         assert told_as(ADA, lambda: set_aside(state / "layout")) == ""

@@ -53,7 +53,7 @@ def test_a_damaged_file_closes_it(tmp_path: Path, text: str) -> None:
 
 def shared(places: Places, capsys: pytest.CaptureFixture[str], **environ: str) -> str:
     places.tls.path.mkdir(parents=True)
-    places.run.mkdir(parents=True)
+    places.server_run.mkdir(parents=True)
     places.tls.authority.write_bytes(make_authority(LOCAL_NAMES, NOW).pem)
     write_known_settings(places, environ, has_password=False)
     assert share_ca(places, Namespace(stop=False)) == 0

@@ -32,7 +32,7 @@ def places(tmp_path: Path) -> Places:
 def keep(places: Places, password: str | None) -> tuple[str, str | None, list[str]]:
     said: list[str] = []
     hashed = keep_password(places.password_hash, password, said.append)
-    write_password_hash(places, hashed, None)
+    write_password_hash(places, hashed)
     return hashed.text, hashed.generated, said
 
 
@@ -85,21 +85,21 @@ def test_a_damaged_hash_is_set_aside(places: Places, damage: Callable[[Path], ob
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 def test_a_damaged_cookie_secret_never_signs(places: Places, damage: Callable[[Path], object]) -> None:
     said: list[str] = []
-    keep_cookie_secret(places.cookie_secret, None, said.append)
+    keep_cookie_secret(places.cookie_secret, said.append)
     first = places.cookie_secret.read_text()
-    keep_cookie_secret(places.cookie_secret, None, said.append)
+    keep_cookie_secret(places.cookie_secret, said.append)
     assert places.cookie_secret.read_text() == first
     assert said == []
     damage(places.cookie_secret)
     if places.cookie_secret.is_dir() or places.cookie_secret.read_bytes() != first.encode():
-        keep_cookie_secret(places.cookie_secret, None, said.append)
+        keep_cookie_secret(places.cookie_secret, said.append)
         assert len(said) == 1
     assert re.fullmatch("[0-9a-f]{64}", places.cookie_secret.read_text())
 
 
 def config(places: Places, **environ: str) -> tuple[dict[str, dict[str, object]], list[str]]:
     said: list[str] = []
-    write_config(places, from_environ(environ), "argon2:hash", None, said.append)
+    write_config(places, from_environ(environ), "argon2:hash", said.append)
     assert stat.S_IMODE(places.config.stat().st_mode) == 0o600
     return json.loads(places.config.read_text()), said
 

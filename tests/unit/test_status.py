@@ -33,7 +33,7 @@ def places(tmp_path: Path) -> Places:
 
 def told(places: Places, **environ: str) -> list[str]:
     settings = from_environ({"SERVER_NAMES": NAMES, **environ})
-    keep_certificates(places.tls, settings.server_names, NOW, None, print)
+    keep_certificates(places.tls, settings.server_names, NOW, print)
     return list(plans(places, settings, find_current(places, settings, NOW)))
 
 
@@ -71,17 +71,17 @@ def test_a_failed_attempt_is_told_at_the_next_start_too(places: Places) -> None:
 
 def test_what_is_wrong_with_an_own_certificate_is_told(places: Places) -> None:
     settings = from_environ({"SERVER_NAMES": NAMES})
-    authority, _ = keep_certificates(places.tls, settings.server_names, NOW, None, print)
+    authority, _ = keep_certificates(places.tls, settings.server_names, NOW, print)
     known = KnownSettings(settings, has_password=True)
     assert status_now(places, known, authority, ["first"], NOW).warnings == ("first",)
-    places.run.mkdir(parents=True)
-    write_judgement(places, Judgement(("CERTIFICATE_FILE is not used.",)), None)
+    places.server_run.mkdir(parents=True)
+    write_judgement(places, Judgement(("CERTIFICATE_FILE is not used.",)))
     assert status_now(places, known, authority, (), NOW).warnings == ("CERTIFICATE_FILE is not used.",)
 
 
 def test_the_authority_s_end_is_told_a_year_ahead(places: Places) -> None:
     authority: Authority
-    authority, _ = keep_certificates(places.tls, (), NOW, None, print)
+    authority, _ = keep_certificates(places.tls, (), NOW, print)
     end = authority.certificate.not_valid_after_utc
     assert list(endings(authority, (), end - 366 * DAY)) == []
     (line,) = endings(authority, (), end - 364 * DAY)
