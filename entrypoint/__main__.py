@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from entrypoint import lock
+from entrypoint.check import COMMANDS, check
 from entrypoint.errors import WorkhorseError
-from entrypoint.handover import adopt_folder, hand_over_home, hand_over_run, hand_over_state
+from entrypoint.handover import adopt_folder, hand_over_home, hand_over_run, hand_over_state, is_open_to
 from entrypoint.home import judge_home, prepare_venv
 from entrypoint.identity import current_identity, reason_not_writable, write_accounts
+from entrypoint.installation import keep_installation
 from entrypoint.known_settings import KnownSettings, write_known_settings
 from entrypoint.message import message
 from entrypoint.own_certificate import hold, keep_own_certificate, own_files
@@ -52,15 +54,17 @@ def start(environ: Mapping[str, str], arguments: list[str], now: datetime) -> No
     own_pair = hold(own_files(places, settings))
     if identity.may_switch:
         adopt_folder(places.repositories, identity, settings.repositories, say)
-        hand_over_state(places.state, identity.user)
         hand_over_home(places.home, identity.user)
+        # Beside another person's home lies that person's state.
+        if is_open_to(places.home, identity.user):
+            hand_over_state(places.state, identity.user)
     identity.become_person()
 
     # As the person, who can do no more harm here than in a notebook.
+    judge_home(places.home, identity.user)
     keep_layout(places.layout)
     if not arguments:
         lock.share(places.state)
-    judge_home(places.home, identity.user)
 
     authority, _ = keep_certificates(places.tls, settings.server_names, now, say)
     keep_own_certificate(places, settings, now, own_pair)
@@ -75,6 +79,7 @@ def start(environ: Mapping[str, str], arguments: list[str], now: datetime) -> No
         prepare_venv(places.home, environment),
         reason_not_writable(places.repositories, identity.user, settings.repositories),
         password_exposure(settings, identity),
+        *([] if arguments else keep_installation(places, settings.repositories)),
         *(f"{name} is no setting, and does nothing.\n  Is {meant} meant?" for name, meant in alike.items()),
     )
     if not arguments:
@@ -105,8 +110,12 @@ def say(line: str) -> None:
 
 
 def main() -> None:
+    arguments, now = sys.argv[1:], datetime.now(UTC)
     try:
-        start(os.environ, sys.argv[1:], datetime.now(UTC))
+        if arguments in COMMANDS:
+            check(Places(), os.environ, now, say)
+        else:
+            start(os.environ, arguments, now)
     except WorkhorseError as error:
         sys.exit(str(error))
 

@@ -67,6 +67,12 @@ Do this when somebody else may have had the volume 'state' or a backup of it, an
 device: whoever has its key can pretend to be this server towards them.
 """
 
+CHECK_HELP = """\
+Judge .env as the next start would. Run it where nothing is replaced by it, on the host:
+
+  docker compose run --rm workhorse check
+"""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -118,6 +124,7 @@ COMMANDS = (
         RESTORE_HELP,
         (("--replace", "even if the home volume is in use: what is there is moved to before-restore-1"),),
     ),
+    Command("check", "entrypoint.cli:check", "judge .env before it counts (--help)", CHECK_HELP),
     Command("healthcheck", "entrypoint.cli:check_health", "ask the server whether it answers; exit status 1 if not"),
 )
 
@@ -168,6 +175,13 @@ def sign_out(places: Places, _: argparse.Namespace) -> int:
     replace_cookie_secret(places)
     print("Every device is logged out within a second. Kernels run on.")
     return 0
+
+
+def check(_: Places, __: argparse.Namespace) -> int:
+    raise WorkhorseError.of(
+        "This container knows .env as it was when it was made.",
+        "To judge it as it is now, on the host: docker compose run --rm workhorse check",
+    )
 
 
 def check_health(places: Places, _: argparse.Namespace) -> int:

@@ -37,7 +37,9 @@ def judge_home(home: Path, user: Owner) -> None:
     raise WorkhorseError.of(
         f"The home volume belongs to user {status.st_uid}, and the notebooks' folder to user {user.uid}, "
         "as whom the server runs.",
-        "To hand the home over: " + command.format("chown", f"-R {user.uid}:{user.gid}"),
+        "To hand the home over: " + command.format("chown", f"-R {user.uid}:{user.gid}") + "\n"
+        "  If it is another person's, an installation of your own takes this line in .env: "
+        "COMPOSE_PROJECT_NAME=workhorse-2",
     )
 
 

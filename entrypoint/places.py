@@ -131,5 +131,10 @@ class Places:
         return self.state / "logins.json"
 
     @property
+    def installation(self) -> Path:
+        """Which clone and which folder were served last."""
+        return self.state / "installation.json"
+
+    @property
     def config(self) -> Path:
         return self.state / "jupyter_server_config.json"

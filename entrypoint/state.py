@@ -15,6 +15,7 @@ from entrypoint.places import Places
 from entrypoint.private_files import read_private, set_aside, write_private
 from entrypoint.server_config import merge, overruled, personal_config, server_config
 from entrypoint.settings import Settings
+from entrypoint.untrusted import read_untrusted
 
 Say = Callable[[str], None]
 LAYOUT = 1
@@ -26,8 +27,21 @@ def keep_layout(path: Path) -> None:
     Raises:
         WorkhorseError: A newer Workhorse has laid it out.
     """
+    if refuse_newer_layout(path) < LAYOUT:
+        # Unlike Path.is_dir, this is no error where nobody may look: the writing fails then, with its reason.
+        if os.path.isdir(path):
+            set_aside(path)
+        write_private(path, str(LAYOUT).encode())
+
+
+def refuse_newer_layout(path: Path) -> int:
+    """The number of the layout that is there, 0 where none is.
+
+    Raises:
+        WorkhorseError: A newer Workhorse has laid it out.
+    """
     try:
-        found = int(path.read_text())
+        found = int(read_untrusted(path))
     except (OSError, ValueError):
         found = 0
     if found > LAYOUT:
@@ -35,11 +49,7 @@ def keep_layout(path: Path) -> None:
             f"The volume 'state' was written by a newer Workhorse (layout {found}; this one knows up to {LAYOUT}).",
             "Go back to the newer one: git pull && docker compose up -d --build",
         )
-    if found < LAYOUT:
-        # Unlike Path.is_dir, this is no error where nobody may look: the writing fails then, with its reason.
-        if os.path.isdir(path):
-            set_aside(path)
-        write_private(path, str(LAYOUT).encode())
+    return found
 
 
 def keep_password(path: Path, password: str | None, say: Say) -> PasswordHash:

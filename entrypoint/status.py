@@ -14,6 +14,7 @@ from entrypoint.certificate import RENEWAL_DAYS
 from entrypoint.errors import WorkhorseError
 from entrypoint.gateway import read_gateway
 from entrypoint.identity import current_identity, reason_not_writable
+from entrypoint.installation import changes, find_installation, read_installation
 from entrypoint.known_settings import KnownSettings, read_known_settings
 from entrypoint.logins import Login, latest_of_each_kind, read_logins
 from entrypoint.message import Status
@@ -48,7 +49,8 @@ def read_status(places: Places, now: datetime) -> Status:
             f"The certificates in {places.tls.path} can't be read: {error}.",
             "A start makes them anew: docker compose restart",
         ) from error
-    status = status_now(places, known, authority, filter(None, [warning]), now)
+    others = changes(read_installation(places.installation), find_installation(places), settings.repositories)
+    status = status_now(places, known, authority, map(str, filter(None, [warning, *others])), now)
     docker = read_gateway(places.root / "proc/net/route")
     logins = tuple(_logins(latest_of_each_kind(read_logins(places.logins)), docker))
     return replace(status, served=read_report(places.certificate_report) or status.served, logins=logins)

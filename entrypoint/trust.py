@@ -31,11 +31,8 @@ def trust_company(secret: Path, folder: Path) -> None:
     Raises:
         WorkhorseError: The file holds no certificate.
     """
-    company = secret.read_bytes() if secret.exists() else b""
-    if not company.strip():
-        return
-    _judge(company)
-    write_public(folder / BUNDLE, PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
+    if company := judge_company(secret):
+        write_public(folder / BUNDLE, PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
 
 
 def trusted(folder: Path) -> dict[str, str]:
@@ -44,8 +41,15 @@ def trusted(folder: Path) -> dict[str, str]:
     return dict.fromkeys(VARIABLES, str(bundle)) if bundle.exists() else {}
 
 
-def _judge(company: bytes) -> None:
-    """Raises WorkhorseError where every download would fail."""
+def judge_company(secret: Path) -> bytes:
+    """What the file holds; nothing where none is set.
+
+    Raises:
+        WorkhorseError: With it, every download would fail.
+    """
+    company = secret.read_bytes() if secret.exists() else b""
+    if not company.strip():
+        return b""
     import ssl  # slow, and most networks have no such authority
 
     try:
@@ -55,3 +59,4 @@ def _judge(company: bytes) -> None:
             "CA_FILE names a file that holds no certificate, or a damaged one.",
             "Name a PEM file, which starts with -----BEGIN CERTIFICATE-----: CA_FILE=./company-ca.pem",
         ) from None
+    return company

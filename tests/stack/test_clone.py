@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,21 @@ def test_make_up_without_an_env_file_waits_until_it_serves_and_says_where(clone:
     assert second.endswith(clone.workhorse("status"))
     assert clone.generated_password() not in second
     assert clone.container.attrs["State"]["StartedAt"] == started
+
+
+def test_make_up_takes_no_other_clone_s_place_and_finds_its_own_volumes(clone: Stack, tmp_path: Path) -> None:
+    make_up(clone)
+    other = tmp_path / "other"
+    shutil.copytree(clone.folder, other, ignore=shutil.ignore_patterns("repositories", "certificates"))
+    environ = {**os.environ, "COMPOSE_PROJECT_NAME": clone.project}
+    refused = subprocess.run([other / "host" / "up"], env=environ, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert f"The clone in {clone.folder} has the same name for Docker" in refused.stderr
+    assert "COMPOSE_PROJECT_NAME=other-2" in refused.stderr
+    renamed = {**os.environ, "COMPOSE_PROJECT_NAME": f"{clone.project}-later"}
+    refused = subprocess.run([clone.folder / "host" / "up"], env=renamed, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert f"put into .env: COMPOSE_PROJECT_NAME={clone.project}\n" in refused.stderr
 
 
 def test_one_command_builds_on_the_base_that_the_env_file_alone_names_and_starts(clone: Stack) -> None:
