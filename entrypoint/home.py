@@ -19,6 +19,11 @@ def venv_of(home: Path) -> Path:
     return home / "venv"
 
 
+def worlds_of(home: Path) -> tuple[Path, Path]:
+    """What the default kernel sees: what pip put there comes before the image's own."""
+    return venv_of(home), DEFAULT_ENVIRONMENT
+
+
 def judge_home(home: Path, user: Owner) -> None:
     """Asks, as the person, whether there is a home to work in.
 

@@ -21,8 +21,8 @@ from traitlets.config import Config
 from entrypoint.credentials import follow_credentials
 from entrypoint.door import HealthHandler
 from entrypoint.headers import protect
-from entrypoint.last_login import tell_last_login
 from entrypoint.names import LOCAL_NAMES, ServerName, reason_against
+from entrypoint.news import tell_news
 from entrypoint.places import Places
 from entrypoint.tls_context import make_context
 from entrypoint.trust_page import add_trust_page
@@ -46,7 +46,7 @@ def main(config_file: Path) -> None:
     certificates = serve_certificates(app, config["Workhorse"], places)
     tell_unknown_names(app, tuple(config["Workhorse"]["names"]), certificates.covers)
     app.web_app.add_handlers(".*", [(url_path_join(app.base_url, "health"), HealthHandler)])
-    tell_last_login()
+    tell_news(app.web_app, places)
     add_trust_page(app.web_app, places)
     protect(app.web_app, certificates.is_trusted)
     app.io_loop.add_callback(follow_credentials, app, places)

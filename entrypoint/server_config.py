@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
+from entrypoint.home import worlds_of
 from entrypoint.places import Places
 from entrypoint.settings import Settings
 
@@ -45,7 +45,7 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
             "identity_provider_class": "entrypoint.door.Door",
             "allow_unauthenticated_access": False,
             "contents_manager_class": "entrypoint.saving.WholeFiles",
-            "kernel_spec_manager_class": "entrypoint.kernels.EnvironmentKernelSpecs",
+            "kernel_spec_manager_class": "entrypoint.kernel_specs.EnvironmentKernelSpecs",
             "kernel_manager_class": "entrypoint.kernels.NamedKernels",
             "kernel_websocket_connection_class": "entrypoint.connection.ToldConnection",
             # Milliseconds. Before each ping Jupyter asks whether the last answer is older than the time-out, so one
@@ -67,14 +67,12 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
         },
         # Nothing calls the internet by itself, and the server's environment can't be written to.
         "LabApp": {
-            # Not None, or JupyterLab would not even ask: the answer is the login before (see last_login.py).
+            # Not None, or JupyterLab would not even ask: the answer is the login before (see news.py).
             "news_url": "",
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
             # Widgets' browser side comes with the kernel's packages; a person's own come first.
-            "extra_labextensions_path": [
-                str(world / LABEXTENSIONS) for world in (venv_of(places.home), DEFAULT_ENVIRONMENT)
-            ],
+            "extra_labextensions_path": [str(world / LABEXTENSIONS) for world in worlds_of(places.home)],
         },
     }
 

@@ -13,9 +13,11 @@ from entrypoint.authority import Authority, load_authority
 from entrypoint.certificate import RENEWAL_DAYS
 from entrypoint.errors import WorkhorseError
 from entrypoint.gateway import read_gateway
+from entrypoint.home import worlds_of
 from entrypoint.identity import current_identity, reason_not_writable
 from entrypoint.installation import changes, find_installation, read_installation
 from entrypoint.known_settings import KnownSettings, read_known_settings
+from entrypoint.labextensions import tell
 from entrypoint.logins import Login, latest_of_each_kind, read_logins
 from entrypoint.message import Status
 from entrypoint.names import public_names
@@ -50,7 +52,9 @@ def read_status(places: Places, now: datetime) -> Status:
             "A start makes them anew: docker compose restart",
         ) from error
     others = changes(read_installation(places.installation), find_installation(places), settings.repositories)
-    status = status_now(places, known, authority, map(str, filter(None, [warning, *others])), now)
+    lacking = (line.replace(". ", ".\n", 1) for line in tell(worlds_of(places.home)))
+    warnings = (*filter(None, [warning]), *map(str, others), *lacking)
+    status = status_now(places, known, authority, warnings, now)
     docker = read_gateway(places.root / "proc/net/route")
     logins = tuple(_logins(latest_of_each_kind(read_logins(places.logins)), docker))
     return replace(status, served=read_report(places.certificate_report) or status.served, logins=logins)

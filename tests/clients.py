@@ -61,6 +61,11 @@ class Client:
         specs = self.api("GET", "kernelspecs")["kernelspecs"]
         return {name: spec["spec"]["display_name"] for name, spec in specs.items()}
 
+    def news(self) -> list[str]:
+        """What JupyterLab is given to show in the page."""
+        answer = self.session.get(f"{self.url}/lab/api/news", timeout=SECONDS)
+        return [each["message"] for each in answer.json()["news"]]
+
     def start_kernel(self, name: str = "python3", path: str = "") -> Kernel:
         self.kernels.append(Kernel(self, self.api("POST", "kernels", name=name, path=path)["id"]))
         return self.kernels[-1]

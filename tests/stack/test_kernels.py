@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+
+import pytest
+from requests import HTTPError
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
@@ -106,12 +110,62 @@ def kernels_with(client: Client, *names: str) -> dict[str, str]:
     return poll(look, 20, f"the kernels {', '.join(names)}")
 
 
-def kernel_in(environment: str, name: str) -> str:
+def kernel_in(environment: str, name: str, program: str = "python") -> str:
     """A command that leaves a kernel spec in an environment, as packages do."""
-    spec = {"argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "language": "python"}
+    spec = {"argv": [program, "-m", "ipykernel_launcher", "-f", "{connection_file}"], "language": "python"}
     spec |= {"display_name": "Python by hand"}
     folder = f"{environment}/share/jupyter/kernels/{name}"
     return f"mkdir -p {folder} && echo '{json.dumps(spec)}' >{folder}/kernel.json"
+
+
+def test_a_kernel_whose_python_is_not_here_is_left_out_and_told_once(stack: Stack, client: Client) -> None:
+    venv = "/repositories/foreign/.venv"
+    stack.shell(f"{kernel_in(venv, 'python3')} && mkdir {venv}/bin && ln -s /home/ada/uv/python3.12 {venv}/bin/python")
+    reason = f"its Python, '{venv}/bin/python', leads to '/home/ada/uv/python3.12', which isn't in the container"
+    told = poll(lambda: next((text for text in client.news() if "/foreign/" in text), None), 20, "the notice")
+    assert reason in told
+    assert "conda create -n foreign python ipykernel" in told
+    assert "foreign-python3" not in client.kernel_names()
+    assert_not_started(client, "foreign-python3")
+    # Another one shows that the list was made anew since.
+    stack.shell(kernel_in("/repositories/foreign/other/.venv", "python3"))
+    poll(lambda: any("foreign/other" in text for text in client.news()) or None, 20, "the other's notice")
+    assert told in client.news()
+    assert stack.log().count(reason) == 1
+    stack.shell("rm -r /repositories/foreign")
+
+
+def test_no_kernel_runs_in_the_server_s_python(stack: Stack, client: Client) -> None:
+    stack.shell(f"{kernel_in('~/.local', 'bare')} && {kernel_in('~/.local', 'servers', '/opt/server/bin/python')}")
+    kernels_with(client, "bare")
+    assert client.run("import sys; print(sys.prefix)", "bare") == "/home/workhorse/venv\n"
+    assert any("it would run in the server's own Python" in text for text in client.news())
+    assert_not_started(client, "servers")
+    stack.shell("rm -r ~/.local/share/jupyter/kernels/bare ~/.local/share/jupyter/kernels/servers")
+
+
+def test_oddities_where_kernels_are_looked_for_hold_up_nobody(stack: Stack, client: Client) -> None:
+    odd = "/repositories/odd/.venv/share/jupyter/kernels"
+    stack.shell(f"mkdir -p {odd}/fifo {odd}/endless {odd}/wrong ~/.local/share/jupyter/kernels/big ~/.conda")
+    stack.shell(f"mkfifo {odd}/fifo/kernel.json && ln -s /dev/zero {odd}/endless/kernel.json")
+    stack.shell("truncate -s 4G ~/.local/share/jupyter/kernels/big/kernel.json && rm -f ~/.conda/environments.txt")
+    stack.shell(
+        f"""echo '{{"argv": ["sh"], "metadata": 5}}' >{odd}/wrong/kernel.json && mkfifo ~/.conda/environments.txt"""
+    )
+    places = ("fifo", "endless", "wrong", "big", "environments.txt")
+
+    def are_all_told() -> bool | None:
+        assert "python3" in client.kernel_names()
+        return all(re.search(f"{place}[^ ]* is left out: ", stack.log()) for place in places) or None
+
+    poll(are_all_told, 20, "a line about each")
+    assert client.run("print(1)") == "1\n"
+    stack.shell("rm -r /repositories/odd ~/.local/share/jupyter/kernels/big ~/.conda/environments.txt")
+
+
+def assert_not_started(client: Client, name: str) -> None:
+    with pytest.raises(HTTPError):
+        client.api("POST", "kernels", name=name)
 
 
 def test_the_image_s_own_environment_says_how_to_change_it(stack: Stack) -> None:
