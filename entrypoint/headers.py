@@ -29,9 +29,11 @@ def protect(web_app: Application, has_trusted_certificate: Callable[[str], bool]
         ) -> tuple[int, HTTPHeaders, bytes]:
             headers.pop("Server", None)
             headers["X-Content-Type-Options"] = "nosniff"
-            headers["Referrer-Policy"] = "same-origin"
+            # Elsewhere learns where a picture is shown, as makers of maps demand, and never a path.
+            headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
             headers["Content-Security-Policy"] = with_policy(headers.get("Content-Security-Policy", ""))
-            headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            # What a notebook opens may answer it; who opens a page of ours from elsewhere gets no hold of it.
+            headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
             headers["Cross-Origin-Resource-Policy"] = "same-origin"
             if has_trusted_certificate(self.host):
                 headers["Strict-Transport-Security"] = f"max-age={HSTS_SECONDS}"

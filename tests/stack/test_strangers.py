@@ -193,8 +193,8 @@ def test_every_kind_of_answer_carries_the_headers_of_safety(
     for each in kinds:
         assert "server" not in each.headers, each
         assert each.headers["x-content-type-options"] == "nosniff", each
-        assert each.headers["referrer-policy"] == "same-origin", each
-        assert each.headers["cross-origin-opener-policy"] == "same-origin", each
+        assert each.headers["referrer-policy"] == "strict-origin-when-cross-origin", each
+        assert each.headers["cross-origin-opener-policy"] == "same-origin-allow-popups", each
         assert each.headers["cross-origin-resource-policy"] == "same-origin", each
         policy = {part.split()[0]: part.split()[1:] for part in directives(each)}
         assert policy["frame-ancestors"] in (["'self'"], ["'none'"]), each
