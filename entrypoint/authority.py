@@ -44,6 +44,10 @@ class Authority:
         return self.certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
     @property
+    def made(self) -> datetime:
+        return self.certificate.not_valid_before_utc + AUTHORITY_BACKDATE
+
+    @property
     def certificate_pem(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 

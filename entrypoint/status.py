@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entrypoint.authority import Authority, load_authority
+from entrypoint.authority import Authority, load_authority, reason_to_replace
 from entrypoint.certificate import RENEWAL_DAYS
 from entrypoint.errors import WorkhorseError
 from entrypoint.gateway import read_gateway
@@ -22,14 +22,17 @@ from entrypoint.logins import Login, latest_of_each_kind, read_logins
 from entrypoint.message import Status
 from entrypoint.names import public_names
 from entrypoint.own_certificate import read_judgement
-from entrypoint.places import Places
+from entrypoint.places import Places, TlsFolder
 from entrypoint.serving import OWN, PRIVATE, Served, Source, describe, find_sources
 from entrypoint.settings import Settings
 from entrypoint.state import for_the_server
+from entrypoint.untrusted import read_untrusted
 
 if TYPE_CHECKING:
     from entrypoint.attempts import Attempt
 
+# By then each device has been used, or is used no more.
+SUCCESSION = timedelta(days=30)
 OWN_ENDING, AUTHORITY_ENDING = timedelta(days=14), timedelta(days=365)
 
 RENEW = "docker compose exec workhorse workhorse renew"
@@ -83,6 +86,7 @@ def status_now(
             *read_judgement(places).lines,
             *filter(None, [nobody_enrolled]),
             *endings(authority, sources, now),
+            *successions(places.tls, authority, known.settings, now),
         ),
         plans=tuple(plans(places, known.settings, sources)),
         recovery_codes=recovery_codes,
@@ -119,6 +123,27 @@ def endings(authority: Authority, sources: Iterable[Source], now: datetime) -> I
             f"The private authority ends on {end:%Y-%m-%d}; then a new one is made, which every device has to trust.\n"
             "At a time that suits you: docker compose exec workhorse workhorse new-authority"
         )
+
+
+def successions(folder: TlsFolder, authority: Authority, settings: Settings, now: datetime) -> Iterator[str]:
+    """Of a new authority in the place of another, for as long as devices may not have followed."""
+    aside = folder.path.glob(f"{folder.authority.name}.set-aside-*")
+    before = sorted(aside, key=lambda file: (len(file.name), file.name))
+    if before and now - authority.made < SUCCESSION:
+        reason = _reason_to_replace(before[-1], settings, authority.made)
+        yield (
+            f"The private authority was made anew on {authority.made:%Y-%m-%d}{reason}.\n"
+            "Every device that trusted the one before has to trust this one: docker compose exec workhorse workhorse "
+            "share-ca"
+        )
+
+
+def _reason_to_replace(file: Path, settings: Settings, made: datetime) -> str:
+    try:
+        reason = reason_to_replace(load_authority(read_untrusted(file)), settings.server_names, made)
+    except (OSError, ValueError):
+        return ""
+    return f". Of the one before: {reason}" if reason else ""
 
 
 def plans(places: Places, settings: Settings, sources: Iterable[Source]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from entrypoint.known_settings import KnownSettings
 from entrypoint.own_certificate import Judgement, write_judgement
 from entrypoint.places import Places
 from entrypoint.settings import from_environ
-from entrypoint.status import endings, find_current, plans, status_now
+from entrypoint.status import endings, find_current, plans, status_now, successions
 from entrypoint.tls import keep_certificates
 from tests.pki import University
 
@@ -87,3 +87,25 @@ def test_the_authority_s_end_is_told_a_year_ahead(places: Places) -> None:
     (line,) = endings(authority, (), end - 364 * DAY)
     assert "every device has to trust" in line
     assert "workhorse new-authority" in line
+
+
+def test_a_new_authority_is_told_for_a_month(places: Places) -> None:
+    few, more = (from_environ({"SERVER_NAMES": names}) for names in ("192.168.1.20", NAMES))
+    first, _ = keep_certificates(places.tls, few.server_names, NOW, None, print)
+    assert list(successions(places.tls, first, few, NOW)) == []
+    second, _ = keep_certificates(places.tls, more.server_names, NOW + DAY, None, print)
+    (line,) = successions(places.tls, second, more, NOW + 30 * DAY)
+    assert line.startswith(
+        "The private authority was made anew on 2026-11-25. Of the one before: it may not vouch for "
+    )
+    assert "lab.example.org.\nEvery device that trusted the one before has to trust this one: " in line
+    assert list(successions(places.tls, second, more, NOW + 31 * DAY)) == []
+
+
+def test_a_new_authority_in_the_place_of_what_was_none_is_told_too(places: Places) -> None:
+    settings = from_environ({"SERVER_NAMES": NAMES})
+    keep_certificates(places.tls, settings.server_names, NOW, None, print)
+    places.tls.authority.write_bytes(b"damaged")
+    authority, _ = keep_certificates(places.tls, settings.server_names, NOW, None, print)
+    (line,) = successions(places.tls, authority, settings, NOW)
+    assert line.startswith("The private authority was made anew on 2026-11-24.\n")
