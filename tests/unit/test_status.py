@@ -91,9 +91,9 @@ def test_the_authority_s_end_is_told_a_year_ahead(places: Places) -> None:
 
 def test_a_new_authority_is_told_for_a_month(places: Places) -> None:
     few, more = (from_environ({"SERVER_NAMES": names}) for names in ("192.168.1.20", NAMES))
-    first, _ = keep_certificates(places.tls, few.server_names, NOW, None, print)
+    first, _ = keep_certificates(places.tls, few.server_names, NOW, print)
     assert list(successions(places.tls, first, few, NOW)) == []
-    second, _ = keep_certificates(places.tls, more.server_names, NOW + DAY, None, print)
+    second, _ = keep_certificates(places.tls, more.server_names, NOW + DAY, print)
     (line,) = successions(places.tls, second, more, NOW + 30 * DAY)
     assert line.startswith(
         "The private authority was made anew on 2026-11-25. Of the one before: it may not vouch for "
@@ -104,8 +104,8 @@ def test_a_new_authority_is_told_for_a_month(places: Places) -> None:
 
 def test_a_new_authority_in_the_place_of_what_was_none_is_told_too(places: Places) -> None:
     settings = from_environ({"SERVER_NAMES": NAMES})
-    keep_certificates(places.tls, settings.server_names, NOW, None, print)
+    keep_certificates(places.tls, settings.server_names, NOW, print)
     places.tls.authority.write_bytes(b"damaged")
-    authority, _ = keep_certificates(places.tls, settings.server_names, NOW, None, print)
+    authority, _ = keep_certificates(places.tls, settings.server_names, NOW, print)
     (line,) = successions(places.tls, authority, settings, NOW)
     assert line.startswith("The private authority was made anew on 2026-11-24.\n")
