@@ -11,16 +11,19 @@ import tarfile
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from entrypoint.contents import Contents
-from entrypoint.snapshot import SIDE_FILES, open_snapshot
+from entrypoint.databases import SIDE_FILES, Copier
+from entrypoint.snapshot import open_snapshot
+from entrypoint.walk import Entry
 
 VERSION = "0.1.0"
 # A restore refuses a higher number than its own: raise it for what an older one would misread.
 FORMAT = 1
 MANIFEST, END, ENVIRONMENTS = "workhorse-backup.json", "workhorse-backup-end.json", "environments"
+# A note with a name of PATH_MAX takes 25 kB at worst, and a restore reads 4 MiB of them.
+NOTES_MAX = 100
 KINDS = {stat.S_IFREG: tarfile.REGTYPE, stat.S_IFDIR: tarfile.DIRTYPE, stat.S_IFLNK: tarfile.SYMTYPE}
 # On text twice as fast as level 6 (111 against 49 MB/s) and an eighth larger; tarfile's own level 9 does 12 MB/s.
 COMPRESSION_LEVEL = 3
@@ -34,6 +37,14 @@ class Written:
     bytes: int = 0
     archive_bytes: int = 0
     notes: dict[str, str] = field(default_factory=dict)
+    # Notes that there was no room for.
+    more_notes: int = 0
+
+    def note(self, name: str, text: str) -> None:
+        if len(self.notes) < NOTES_MAX:
+            self.notes[name] = text
+        else:
+            self.more_notes += 1
 
 
 def write_archive(contents: Contents, stream: BinaryIO, now: datetime) -> Written:
@@ -42,12 +53,12 @@ def write_archive(contents: Contents, stream: BinaryIO, now: datetime) -> Writte
     Raises:
         OSError: The stream takes no more.
     """
-    written, counted = Written(), _Counted(stream)
+    written, counted = Written(notes=dict(contents.without_list)), _Counted(stream)
     manifest = {
         "format": FORMAT,
         "workhorse": VERSION,
         "date": now.isoformat(timespec="minutes"),
-        "left_out": contents.left_out,
+        "left_out": contents.left_out.listed(),
     }
     with (
         closing(gzip.GzipFile("", "wb", COMPRESSION_LEVEL, cast(BinaryIO, counted), mtime=0)) as packed,
@@ -56,7 +67,7 @@ def write_archive(contents: Contents, stream: BinaryIO, now: datetime) -> Writte
         _add_text(tar, MANIFEST, json.dumps(manifest, indent=2) + "\n", now)
         for name, text in contents.environments.items():
             _add_text(tar, f"{ENVIRONMENTS}/{name}", text, now)
-        _add_places(tar, contents, written)
+        _add_entries(tar, contents, written)
         _add_text(tar, END, json.dumps({"files": written.files, "notes": written.notes}, indent=2) + "\n", now)
     written.archive_bytes = counted.bytes
     return written
@@ -77,37 +88,44 @@ class _Counted:
 
 
 def _add_text(tar: tarfile.TarFile, name: str, text: str, now: datetime) -> None:
-    data = text.encode("utf-8", "surrogateescape")
+    data = text.encode("utf-8", "backslashreplace")
     member = tarfile.TarInfo(name)
     member.size, member.mtime, member.mode = len(data), int(now.timestamp()), 0o600
     tar.addfile(member, io.BytesIO(data))
 
 
-def _add_places(tar: tarfile.TarFile, contents: Contents, written: Written) -> None:
-    covered: set[str] = set()
-    for name, place in contents.places.items():
-        if name in covered:
-            continue
-        if _add_place(tar, name, place, contents.scratch, written):
-            covered.update(name + suffix for suffix in SIDE_FILES)
-        # Or the library keeps a record of every file to the end.
-        cast(Any, tar).members = []
+def _add_entries(tar: tarfile.TarFile, contents: Contents, written: Written) -> None:
+    copier = Copier(contents.scratch)
+    for volume in contents.volumes:
+        covered: set[str] = set()
+        # What isn't admitted was told by the survey; a folder is told when it is known not to be in the archive.
+        for name, entry in volume.entries(lambda *_: None, lambda name, error: written.note(name, _loss(error))):
+            if entry.path in covered:
+                covered.discard(entry.path)
+            elif _add_entry(tar, name, entry, copier, written):
+                covered.update(entry.path + suffix for suffix in SIDE_FILES)
+            # Or the library keeps a record of every file to the end.
+            cast(Any, tar).members = []
 
 
-def _add_place(tar: tarfile.TarFile, name: str, place: Path, scratch: Path, written: Written) -> bool:
+def _loss(error: OSError) -> str:
+    return f"left out: {error.strerror or error}"
+
+
+def _add_entry(tar: tarfile.TarFile, name: str, entry: Entry, copier: Copier, written: Written) -> bool:
     """Adds what lies at a place now; what has gone is no fault, what can't be read is noted. True for a database."""
     with ExitStack() as stack:
+        mode = entry.status.st_mode
         try:
-            status = place.lstat()
-            snapshot = stack.enter_context(open_snapshot(place, scratch)) if stat.S_ISREG(status.st_mode) else None
-            target = os.readlink(place) if stat.S_ISLNK(status.st_mode) else ""
+            open_file = open_snapshot(entry.name, entry.folder, copier) if stat.S_ISREG(mode) else None
+            snapshot = stack.enter_context(open_file) if open_file else None
+            target = os.readlink(entry.name, dir_fd=entry.folder) if stat.S_ISLNK(mode) else ""
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                written.notes[name] = f"left out: {error.strerror}"
+                written.note(name, _loss(error))
             return False
         if not snapshot:
-            if stat.S_IFMT(status.st_mode) in KINDS:
-                tar.addfile(_member(name, status, target))
+            tar.addfile(_member(name, entry.status, target))
             return False
         member = _member(name, snapshot.status)
         member.size = snapshot.size
@@ -115,7 +133,7 @@ def _add_place(tar: tarfile.TarFile, name: str, place: Path, scratch: Path, writ
     written.files += 1
     written.bytes += snapshot.size
     if snapshot.changed:
-        written.notes[name] = snapshot.changed
+        written.note(name, snapshot.changed)
     return snapshot.is_database
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,9 +11,11 @@ from typing import BinaryIO, cast
 
 from entrypoint import lock
 from entrypoint.archive import Written, write_archive
-from entrypoint.contents import UNREADABLE, Contents, survey
+from entrypoint.contents import Contents, survey
 from entrypoint.errors import WorkhorseError
 from entrypoint.places import Places
+from entrypoint.untrusted import shown
+from entrypoint.walk import PATH_BYTES_MAX
 
 Say = Callable[[str], None]
 
@@ -36,11 +39,18 @@ def backup(places: Places, stdout: BinaryIO, now: datetime, say: Say) -> None:
     if stdout.isatty():
         command = "docker compose exec -T workhorse workhorse backup > workhorse-backup.tar.gz"
         raise WorkhorseError.of("A backup is a file, not text for a terminal.", f"On the host: {command}")
+    _allow_open_folders()
     with lock.shared(places.state):
         contents = survey(places)
         written = _write_or_say_why_not(contents, stdout, now)
     for line in summary(contents, written):
         say(line)
+
+
+def _allow_open_folders() -> None:
+    """Lets the walk stand as deep as folders lie; without, those below the 1024th level would be left out."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else PATH_BYTES_MAX, most))
 
 
 def _write_or_say_why_not(contents: Contents, stdout: BinaryIO, now: datetime) -> Written:
@@ -53,15 +63,15 @@ def _write_or_say_why_not(contents: Contents, stdout: BinaryIO, now: datetime) -
 
 
 def summary(contents: Contents, written: Written) -> Iterator[str]:
-    left_out = ", ".join(f"{len(names)} {reason}" for reason, names in sorted(contents.left_out.items()))
+    left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(contents.left_out.counts.items()))
     yield (
         f"Backed up {written.files} files, {_size(written.bytes)}, into {_size(written.archive_bytes)}. "
         f"Left out: {left_out or 'nothing'}."
     )
-    notes = [(name, "unreadable") for name in contents.left_out.get(UNREADABLE, [])] + [*written.notes.items()]
+    notes = list(written.notes.items())
     for name, note in notes[:NOTES_SHOWN]:
-        yield f"  {name}: {note}"
-    if hidden := len(notes[NOTES_SHOWN:]):
+        yield f"  {shown(name)}: {shown(note)}"
+    if hidden := len(notes[NOTES_SHOWN:]) + written.more_notes:
         yield f"  and {hidden} more"
     yield "The archive holds this server's keys and password hash: who has it can pass for the server. Keep it safe."
 

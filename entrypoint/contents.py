@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import json
 import stat
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from entrypoint.environments import find_environments, specification
 from entrypoint.places import Places
+from entrypoint.walk import Entry, walk
 
 CACHES, ENVIRONMENTS, TRASH = "caches", "environments (their lists are kept)", "trash"
 RUNNING, MOUNTED, EARLIER = "of running programs", "mounted from elsewhere", "from before an earlier restore"
@@ -22,81 +24,113 @@ LEFT_OUT_OF_HOME = {
 }
 # What a restore moves out of its way, and what one that was killed leaves.
 ASIDE, RESTORING = "before-restore-", ".restoring-"
+# A quarter of what a restore reads of a manifest.
+ROOM_BYTES = 1 << 20
+
+
+@dataclass
+class Names:
+    """Names by what is said of them: all are counted, and kept while there is room, since there may be millions."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    kept: dict[str, list[str]] = field(default_factory=dict)
+    room: int = ROOM_BYTES
+
+    def add(self, name: str, reason: str) -> None:
+        self.counts[reason] += 1
+        self.room -= len(json.dumps(name))
+        if self.room > 0:
+            self.kept.setdefault(reason, []).append(name)
+
+    def listed(self) -> dict[str, list[str]]:
+        return {reason: self._listed(reason, count) for reason, count in self.counts.items()}
+
+    def _listed(self, reason: str, count: int) -> list[str]:
+        names = sorted(self.kept.get(reason, []))
+        return [*names, f"and {count - len(names)} more"] if count > len(names) else names
+
+
+LeaveOut = Callable[[str, str], None]
+Lose = Callable[[str, OSError], None]
+
+
+@dataclass
+class Volume:
+    """A volume, its name in archives, and the reasons to leave out what is known beforehand."""
+
+    name: str
+    root: Path
+    left_out: Mapping[str, str]
+
+    def entries(self, leave_out: LeaveOut, lose: Lose) -> Iterator[tuple[str, Entry]]:
+        """What belongs into a backup as it lies there now, with its name in archives."""
+        try:
+            device = self.root.stat().st_dev
+        except OSError as error:
+            return lose(self.name, error)
+
+        def admit(entry: Entry) -> bool:
+            reason = self.left_out.get(entry.path) or reason_to_leave_out(entry, device)
+            if reason:
+                leave_out(f"{self.name}/{entry.path}", reason)
+            return not reason
+
+        for entry in walk(self.root, admit, lambda path, error: lose(f"{self.name}/{path}", error)):
+            yield f"{self.name}/{entry.path}", entry
 
 
 @dataclass
 class Contents:
-    """What goes into an archive, under its name there, and the names of what doesn't, by reason."""
+    """What goes into an archive, and the names of what doesn't, by reason."""
 
     # Where a database is copied to on its way.
     scratch: Path
-    places: dict[str, Path] = field(default_factory=dict)
+    volumes: tuple[Volume, ...]
     environments: dict[str, str] = field(default_factory=dict)
-    left_out: dict[str, list[str]] = field(default_factory=dict)
-
-    def leave_out(self, name: str, reason: str) -> None:
-        self.left_out.setdefault(reason, []).append(name)
+    # Of which environment there is no list, and why.
+    without_list: dict[str, str] = field(default_factory=dict)
+    left_out: Names = field(default_factory=Names)
 
 
 def survey(places: Places) -> Contents:
-    """Looks through both volumes and asks for the lists of the environments; reads no other file yet."""
-    contents = Contents(places.home)
-    environments = find_environments(places.home)
-    for environment in environments:
-        if listed := specification(environment, places.home):
-            contents.environments[listed[0]] = listed[1]
-    _survey_volume(contents, "state", places.state, {})
-    left_out = {path.relative_to(places.home).as_posix(): ENVIRONMENTS for path in environments}
-    _survey_volume(contents, "home", places.home, LEFT_OUT_OF_HOME | left_out)
+    """Looks through both volumes and asks for the lists of the environments; reads no other file yet.
+
+    What is found isn't kept: the archive looks again, since a home may hold millions of files.
+    """
+    environments = {path.relative_to(places.home).as_posix(): path for path in find_environments(places.home)}
+    home = Volume("home", places.home, LEFT_OUT_OF_HOME | dict.fromkeys(environments, ENVIRONMENTS))
+    contents = Contents(places.home, (Volume("state", places.state, {}), home))
+    for name, environment in environments.items():
+        _add_list(contents, f"home/{name}", environment, places.home)
+    for volume in contents.volumes:
+        for _ in volume.entries(contents.left_out.add, lambda name, _: contents.left_out.add(name, UNREADABLE)):
+            pass
     return contents
 
 
-def _survey_volume(contents: Contents, volume: str, root: Path, left_out: Mapping[str, str]) -> None:
-    device, folders = root.stat().st_dev, [root]
-    while folders:
-        folder = folders.pop()
-        for place, status in _entries(folder, contents):
-            relative = place.relative_to(root).as_posix()
-            name = f"{volume}/{relative}"
-            if reason := left_out.get(relative) or reason_to_leave_out(relative, status, device):
-                contents.leave_out(name, reason)
-                continue
-            contents.places[name] = place
-            if stat.S_ISDIR(status.st_mode):
-                folders.append(place)
-    for names in contents.left_out.values():
-        names.sort()
-
-
-def _entries(folder: Path, contents: Contents) -> Iterator[tuple[Path, os.stat_result]]:
-    """What lies in a folder now; what has gone meanwhile is no fault."""
+def _add_list(contents: Contents, name: str, environment: Path, home: Path) -> None:
     try:
-        names = sorted(os.listdir(folder))
-    except FileNotFoundError:
+        listed = specification(environment, home)
+    except OSError as error:
+        contents.without_list[name] = f"left out, and there is no list of its packages: {error}"
         return
-    except OSError:
-        return contents.leave_out(str(folder), UNREADABLE)
-    for name in names:
-        try:
-            yield folder / name, (folder / name).lstat()
-        except FileNotFoundError:
-            continue
+    if listed:
+        contents.environments[listed[0]] = listed[1]
 
 
-def reason_to_leave_out(relative: str, status: os.stat_result, device: int) -> str | None:
+def reason_to_leave_out(entry: Entry, device: int) -> str | None:
     """Why something stays out of every backup, wherever it lies; None if it doesn't.
 
     Args:
-        relative: Its path in the volume.
         device: The volume's own.
     """
-    kind, name = stat.S_IFMT(status.st_mode), relative.rpartition("/")[2]
+    kind = stat.S_IFMT(entry.status.st_mode)
     if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
         return RUNNING
-    if status.st_dev != device:
+    if entry.status.st_dev != device:
         return MOUNTED
-    if relative.startswith((ASIDE, RESTORING)):
+    if entry.path.startswith((ASIDE, RESTORING)):
         return EARLIER
-    if relative.startswith(".Trash-"):
+    if entry.path.startswith(".Trash-"):
         return TRASH
-    return CACHES if name == "__pycache__" and kind == stat.S_IFDIR else None
+    return CACHES if entry.name == "__pycache__" and kind == stat.S_IFDIR else None

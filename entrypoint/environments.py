@@ -12,10 +12,15 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
+from entrypoint.confined import confined
 from entrypoint.home import venv_of
+from entrypoint.untrusted import shown
 
 CONDA = Path("/opt/conda/bin/conda")
 CONDA_SECONDS = 120
+SILENCE_SECONDS = CONDA_SECONDS + 60.0
+# A list of ten thousand packages; a restore reads 16 MiB of lists.
+LIST_CHARACTERS = 1 << 20
 README = """\
 A backup holds lists of the packages that you installed, not the packages. In a terminal of JupyterLab:
 """
@@ -23,24 +28,48 @@ A backup holds lists of the packages that you installed, not the packages. In a 
 
 def find_environments(home: Path) -> list[Path]:
     """The virtual environment that `pip install` goes to, and the conda environments that have a name."""
-    venv = venv_of(home)
-    conda = sorted((home / ".conda" / "envs").glob("*/conda-meta"))
-    is_venv = (venv / "pyvenv.cfg").is_file() and not venv.is_symlink()
-    return [*([venv] if is_venv else []), *(meta.parent for meta in conda if not meta.parent.is_symlink())]
+    venv, conda = venv_of(home), home / ".conda" / "envs"
+    is_venv = os.path.isfile(venv / "pyvenv.cfg") and not venv.is_symlink()
+    return [*([venv] if is_venv else []), *_conda_environments(conda)]
+
+
+def _conda_environments(folder: Path) -> list[Path]:
+    if folder.parent.is_symlink() or folder.is_symlink():
+        return []
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [folder / name for name in names if _is_folder(folder / name) and _is_folder(folder / name / "conda-meta")]
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def specification(environment: Path, home: Path) -> tuple[str, str] | None:
-    """A file's name and text from which an environment can be made anew; None if there is nothing to install."""
+    """A file's name and text from which an environment can be made anew; None if there is nothing to install.
+
+    Raises:
+        OSError: Why it can't be told.
+    """
+    answer = confined(lambda tell: json.dumps(_specification(environment, home)).encode(), SILENCE_SECONDS)
+    name, text = json.loads(answer)
+    if len(text) > LIST_CHARACTERS:
+        raise OSError(f"it is longer than {LIST_CHARACTERS} characters")
+    return (name, text) if text else None
+
+
+def _specification(environment: Path, home: Path) -> tuple[str, str]:
     if environment == venv_of(home):
-        lines = pip_requirements(environment)
-        return ("venv.txt", "".join(f"{line}\n" for line in lines)) if lines else None
+        return "venv.txt", "".join(f"{line}\n" for line in pip_requirements(environment))
     return f"{environment.name}.yml", _exported(environment, home) or conda_list(environment)
 
 
 def readme(names: Iterable[str], folder: str) -> str:
     """How to make the environments anew from the files in a folder of the home."""
     commands = {".txt": "pip install -r", ".yml": "conda env create -f"}
-    lines = [f"  {commands[Path(name).suffix]} ~/{folder}/{shlex.quote(name)}\n" for name in sorted(names)]
+    lines = [f"  {commands[Path(name).suffix]} ~/{folder}/{shown(shlex.quote(name))}\n" for name in sorted(names)]
     return README + "".join(lines)
 
 

@@ -30,7 +30,7 @@ def share(state: Path) -> int:
             "A backup is being restored into these volumes.", "Wait until it is done, then: docker compose up -d"
         ),
     )
-    if (state / HALF_RESTORED).exists():
+    if os.path.lexists(state / HALF_RESTORED):
         os.close(descriptor)
         raise WorkhorseError.of(
             "A restore was killed half way: the volumes hold some of the backup and some of what was there before.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +14,13 @@ from typing import BinaryIO
 
 from entrypoint import lock
 from entrypoint.contents import ASIDE, RESTORING
+from entrypoint.cookie_secrets import new_secret
 from entrypoint.errors import WorkhorseError
 from entrypoint.home import venv_of
 from entrypoint.places import Places
-from entrypoint.private_files import write_private
-from entrypoint.unpack import unpack
+from entrypoint.private_files import set_aside, write_private
+from entrypoint.unpack import told, unpack
+from entrypoint.untrusted import shown
 
 Say = Callable[[str], None]
 
@@ -47,14 +49,16 @@ def restore(places: Places, stdin: BinaryIO, replace: bool, say: Say) -> None:
         )
     with lock.claimed(places.state):
         # What a killed restore left is nobody's work, and is moved aside like all else.
-        _refuse_used_home(places.home, replace or (places.state / lock.HALF_RESTORED).exists())
+        _refuse_used_home(places.home, replace or os.path.lexists(places.state / lock.HALF_RESTORED))
         try:
             with _unpacking_folders(places) as folders:
                 unpacked = unpack(stdin, folders)
+                _sign_everybody_out(folders["state"] / places.cookie_secret.name)
                 asides = put_in_place(places, folders)
         except OSError as error:
             raise _unwritable(error) from error
-    say(f"Restored {unpacked.files} files of {unpacked.manifest.get('date')}. Next: docker compose up -d")
+    say(f"Restored {unpacked.files} files of {told(unpacked.manifest, 'date')}. Next: docker compose up -d")
+    say("Every device is signed out, also where the backup is older than its last sign-out.")
     for folder in asides:
         say(f"What was there before lies in {folder}. On a new machine, that is what its own start has made.")
     if unpacked.lists:
@@ -62,9 +66,21 @@ def restore(places: Places, stdin: BinaryIO, replace: bool, say: Say) -> None:
         say(f"  cat ~/{unpacked.lists}/README.txt")
 
 
+def _sign_everybody_out(cookie_secret: Path) -> None:
+    """Gives a restored state a new secret: the one of the backup would let in again who has been signed out since."""
+    if cookie_secret.is_dir() and not cookie_secret.is_symlink():
+        _delete(cookie_secret)
+    write_private(cookie_secret, new_secret().encode(), None)
+
+
+def _delete(folder: Path) -> None:
+    """Deletes a folder of any depth; what can't be deleted stays, and is nobody's work."""
+    subprocess.run(["/bin/rm", "-rf", "--one-file-system", "--", folder], stderr=subprocess.DEVNULL, check=False)
+
+
 def _unwritable(error: OSError) -> WorkhorseError:
     return WorkhorseError.of(
-        f"The backup can't be restored, and everything is as it was: {error}.",
+        f"The backup can't be restored, and everything is as it was: {shown(str(error))}.",
         f"Free some space on the disk that holds Docker's volumes, or let user {os.geteuid()} write there.",
     )
 
@@ -72,9 +88,10 @@ def _unwritable(error: OSError) -> WorkhorseError:
 def _refuse_used_home(home: Path, replace: bool) -> None:
     used = sorted(place.name for place in _occupants(home) if place != venv_of(home))
     if used and not replace:
+        names = ", ".join(map(shown, used[:NAMES_SHOWN]))
         more = f" and {len(used) - NAMES_SHOWN} more" if len(used) > NAMES_SHOWN else ""
         raise WorkhorseError.of(
-            f"The home volume is in use: it holds {', '.join(used[:NAMES_SHOWN])}{more}. Nothing was restored.",
+            f"The home volume is in use: it holds {names}{more}. Nothing was restored.",
             f"To move that to {ASIDE}1 there and restore: {COMMAND.format(' --replace')}",
         )
 
@@ -89,7 +106,7 @@ def _unpacking_folders(places: Places) -> Iterator[dict[str, Path]]:
     roots = {"state": places.state, "home": places.home}
     for root in roots.values():
         for remains in root.glob(f"{RESTORING}*"):  # of a restore that was killed: no other can run now
-            shutil.rmtree(remains)
+            _delete(remains)
     folders: dict[str, Path] = {}
     try:
         for volume, root in roots.items():
@@ -97,7 +114,7 @@ def _unpacking_folders(places: Places) -> Iterator[dict[str, Path]]:
         yield folders
     finally:
         for folder in folders.values():
-            shutil.rmtree(folder, ignore_errors=True)
+            _delete(folder)
 
 
 def put_in_place(places: Places, folders: Mapping[str, Path]) -> list[Path]:
@@ -128,7 +145,10 @@ def _free_folder(root: Path) -> Path:
 
 
 def _move(mark: Path, new_folders: Iterable[Path], moves: Iterable[tuple[Path, Path]]) -> None:
-    was_marked, done = mark.exists(), list[tuple[Path, Path]]()
+    was_marked, done = os.path.lexists(mark), list[tuple[Path, Path]]()
+    if mark.is_dir() and not mark.is_symlink():
+        # Nothing could be written over it, nor be taken away at the end.
+        set_aside(mark)
     write_private(mark, b"", None)
     try:
         for folder in new_folders:

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sqlite3
 import stat
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
-# https://www.sqlite.org/fileformat.html, section 1.3
-SQLITE_MAGIC = b"SQLite format 3\0"
-# What SQLite keeps beside a database, and merges into a copy.
-SIDE_FILES = ("-journal", "-shm", "-wal")
-SQLITE_WAIT_SECONDS = 10.0
+from entrypoint.databases import MAGIC, Copier
 
 
 @dataclass
@@ -43,74 +34,38 @@ class Snapshot:
 
 
 @contextmanager
-def open_snapshot(path: Path, scratch: Path) -> Iterator[Snapshot]:
+def open_snapshot(name: str, folder: int, copier: Copier) -> Iterator[Snapshot]:
     """Opens a regular file.
 
     Args:
-        scratch: The folder for a database's copy: on a disk, since what lies in memory is the kernels' loss.
+        folder: The descriptor of the folder that it lies in.
 
     Raises:
         OSError: It is gone, can't be read, or is no regular file any more.
     """
     # Without O_NONBLOCK, a pipe put into the file's place would hold everything up.
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0) as file:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    with open(os.open(name, flags, dir_fd=folder), "rb", buffering=0) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise FileNotFoundError(f"{path} is no regular file any more")
-        is_database = os.pread(file.fileno(), len(SQLITE_MAGIC), 0) == SQLITE_MAGIC
+            raise FileNotFoundError(f"{name} is no regular file any more")
         snapshot = Snapshot(file, status, status.st_size)
-        if not is_database:
+        if not _is_database(file):
             yield snapshot
             return
         try:
-            copy = _copy_database(path, scratch, status.st_size)
-        except (sqlite3.Error, OSError) as error:
-            snapshot.changed = f"copied as it lay, not as a database: {error}"
+            copy = copier.copy(file.fileno(), status.st_size)
+        except OSError as error:
+            snapshot.changed = f"copied as it lay, not as of one moment: {error}"
             yield snapshot
             return
         with copy:
             yield Snapshot(copy, status, os.fstat(copy.fileno()).st_size, is_database=True)
 
 
-def _copy_database(path: Path, scratch: Path, size: int) -> IO[bytes]:
-    """A copy by SQLite's online backup.
-
-    Raises:
-        sqlite3.Error, OSError: Why there is none.
-    """
-    if size > shutil.disk_usage(scratch).free // 2:
-        raise OSError(f"it is larger than half of the free space in {scratch}")
-    descriptor, name = tempfile.mkstemp(prefix=".workhorse-backup-", dir=scratch)
-    with ExitStack() as stack:
-        file = stack.enter_context(open(descriptor, "rb"))
-        try:
-            target = sqlite3.connect(name)
-        finally:
-            # From here on the copy has no name, so that even a backup that is killed leaves none behind.
-            os.unlink(name)
-        with closing(target):
-            _fill(target, path)
-        stack.pop_all()
-    return file
-
-
-def _fill(target: sqlite3.Connection, path: Path) -> None:
-    deadline = time.monotonic() + SQLITE_WAIT_SECONDS
-
-    def give_up(status: int, remaining: int, total: int) -> None:
-        # Connection.backup itself waits for a locked database for ever.
-        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
-            raise TimeoutError("another program keeps it locked")
-
-    # SQLite would look for a journal by the name.
-    target.execute("PRAGMA journal_mode=OFF")
-    target.execute("PRAGMA synchronous=OFF")
-    with closing(_open_database(path)) as database:
-        database.backup(target, progress=give_up)
-
-
-def _open_database(path: Path) -> sqlite3.Connection:
-    # Where there is a write-ahead log, another program has the database open or crashed with it: only looking on
-    # changes nothing. Where there is none, only a connection that may write removes the log that it makes.
-    mode = "ro" if path.with_name(f"{path.name}-wal").exists() else "rw"
-    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=SQLITE_WAIT_SECONDS)
+def _is_database(file: IO[bytes]) -> bool:
+    try:
+        return os.pread(file.fileno(), len(MAGIC), 0) == MAGIC
+    except OSError:
+        # The same will be said of its content.
+        return False

@@ -9,6 +9,7 @@ from pathlib import Path
 
 # Of every file that Workhorse keeps, the longest is a tenth of this.
 BYTES_MAX = 1 << 20
+CHARACTERS_SHOWN = 200
 
 
 def read_untrusted(path: Path | str, limit: int = BYTES_MAX, follow: bool = False) -> bytes:
@@ -35,3 +36,17 @@ def read_untrusted(path: Path | str, limit: int = BYTES_MAX, follow: bool = Fals
     if len(content) > limit:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
     return content
+
+
+def shown(text: str, limit: int = CHARACTERS_SHOWN) -> str:
+    """A text of others' for a terminal, which control characters and changes of direction would make say anything.
+
+    Args:
+        limit: How many characters are shown; of more, those in the middle are left out.
+    """
+    half = limit // 2
+    short = text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"
+    # Not printable are controls, formats, surrogates, separators but the space, and what Unicode hasn't assigned.
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in short
+    )

@@ -14,7 +14,6 @@ import stat
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from entrypoint import lock
 from entrypoint.archive import END, FORMAT, MANIFEST, VERSION, write_archive
 from entrypoint.backup import backup
 from entrypoint.contents import survey
+from entrypoint.databases import Copier
 from entrypoint.environments import conda_list, pip_requirements
 from entrypoint.errors import WorkhorseError
 from entrypoint.places import Places
@@ -261,35 +261,38 @@ def test_files_that_go_or_become_something_else_are_no_fault(places: Places, fre
 
 
 def new_database(path: Path, journal: str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, check_same_thread=False)
+    database = sqlite3.connect(path)
     database.execute(f"PRAGMA journal_mode={journal}")
-    database.execute("PRAGMA wal_autocheckpoint=20")
     database.execute("CREATE TABLE pairs (a, b, filler)")
     database.commit()
     return database
 
 
+# Each transaction keeps both columns equal.
+WRITE_PAIRS = """
+import sqlite3, sys
+database, number = sqlite3.connect(sys.argv[1], timeout=600), 0
+database.execute("PRAGMA wal_autocheckpoint=20")
+while True:
+    number += 1
+    with database:
+        database.execute("INSERT INTO pairs VALUES (?, 0, randomblob(5000))", [number])
+        database.execute("UPDATE pairs SET b = a")
+        database.execute("DELETE FROM pairs WHERE a < ?", [number - 50])
+    if number == 1: print(flush=True)
+"""
+
+
 @pytest.fixture(params=["wal", "delete"])
 def written_database(places: Places, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A database into which another thread writes without a pause; each transaction keeps both sums equal."""
-    path, stop = places.home / "history.sqlite", threading.Event()
-    database = new_database(path, request.param)
-
-    def write_pairs() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            with database:
-                database.execute("INSERT INTO pairs VALUES (?, 0, randomblob(5000))", [number])
-                database.execute("UPDATE pairs SET b = a")
-                database.execute("DELETE FROM pairs WHERE a < ?", [number - 50])
-
-    writer = threading.Thread(target=write_pairs)
-    writer.start()
-    yield path
-    stop.set()
-    writer.join()
-    database.close()
+    """A database into which another program writes without a pause."""
+    path = places.home / "history.sqlite"
+    new_database(path, request.param).close()
+    with subprocess.Popen([sys.executable, "-c", WRITE_PAIRS, path], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout and writer.stdout.readline()
+        yield path
+        assert writer.poll() is None
+        writer.kill()
 
 
 def test_a_database_that_is_being_written_is_copied_as_of_one_moment(
@@ -315,14 +318,15 @@ def test_a_backup_leaves_nothing_beside_a_resting_database(places: Places) -> No
 def test_a_locked_or_broken_database_is_copied_as_it_lies(
     places: Places, fresh: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("entrypoint.snapshot.SQLITE_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("entrypoint.databases.LEAST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("entrypoint.archive.Copier", lambda scratch: Copier(scratch, 0.2))
     write(places.home / "broken.db", b"SQLite format 3\0" + b"no database" * 500)
     with closing(new_database(places.home / "locked.db", "delete")) as database:
         database.execute("BEGIN EXCLUSIVE")
         archive, said = backed_up(places)
         database.rollback()
-    assert "home/broken.db: copied as it lay, not as a database: file is not a database" in said[1]
-    assert "home/locked.db: copied as it lay, not as a database: " in said[2]
+    assert "home/broken.db: copied as it lay, not as of one moment: file is not a database" in said[1]
+    assert "home/locked.db: copied as it lay, not as of one moment: " in said[2]
     restored(archive, fresh)
     for name in ("broken.db", "locked.db"):
         assert (fresh.home / name).read_bytes() == (places.home / name).read_bytes()
@@ -363,8 +367,10 @@ def nameless_files(pid: int) -> Iterator[Path]:
 
 def test_a_snapshot_of_something_else_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileNotFoundError), open_snapshot(tmp_path / "pipe", tmp_path):
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(FileNotFoundError), open_snapshot("pipe", folder, Copier(tmp_path)):
         pass
+    os.close(folder)
 
 
 def test_a_home_in_use_is_left_alone_unless_told_and_then_moved(places: Places, fresh: Places) -> None:
@@ -564,8 +570,8 @@ def used_places(folder: Path) -> Places:
 def test_a_killed_restore_is_told_at_the_next_start_and_mended_by_another(places: Places, tmp_path: Path) -> None:
     archive, moves = backed_up(places)[0], 0
     while killed_restore(archive, used := used_places(tmp_path / f"used-{moves}"), moves):
-        # At first the mark itself has not been written yet.
-        if moves == 0:
+        # At first the mark itself has not been written yet, and before it the new secret for cookies.
+        if moves < 2:
             assert used.password_hash.read_text() == "argon2:another"
         else:
             with pytest.raises(WorkhorseError, match=r"killed half way.*\n.*workhorse restore <"):
@@ -574,9 +580,9 @@ def test_a_killed_restore_is_told_at_the_next_start_and_mended_by_another(places
         with lock.shared(used.state):
             pass
         moves += 1
-    # Two are moved aside, and two volumes' worth of files to their places.
-    assert moves >= 6
-    for number in range(1, moves + 1):
+    # The secret and the mark, two that are moved aside, and two volumes' worth of files to their places.
+    assert moves >= 8
+    for number in range(2, moves + 1):
         used = Places(tmp_path / f"used-{number}")
         for volume, root in ((places.state, used.state), (places.home, used.home)):
             after = tree(root)
