@@ -43,11 +43,13 @@ Write one archive of everything but the notebooks' folder and .env. The server m
   docker compose exec -T workhorse workhorse backup > workhorse-backup.tar.gz
 
 It holds the server's keys and password hash: keep it as safe as those. Caches are left out; of the environments
-that pip and conda made, it holds lists of packages.
+that pip and conda made, it holds lists of packages. For databases that other programs keep locked it waits five minutes
+altogether, then copies those as they lie, and says which.
 """
 
 RESTORE_HELP = """\
 Put a backup in the place of what the volumes hold, which is moved to before-restore-1 there; nothing is deleted.
+Every device is signed out, and logs in anew with the password of the backup.
 On a new machine, copy .env and the notebooks' folder too, and do this before the first start:
 
   docker compose run --rm -T workhorse workhorse restore < workhorse-backup.tar.gz

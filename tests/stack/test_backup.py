@@ -98,6 +98,20 @@ def test_what_was_there_is_kept_and_a_running_server_is_left_alone(own_stack: Ma
     assert stack.shell("cat ~/work.txt ~/before-restore-1/work.txt") == "old\nnew\n"
 
 
+def test_a_restore_signs_everybody_out(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        archive, _ = back_up(stack)
+        stack.compose("stop")
+        said = restore(stack, archive, "--replace").stderr
+        assert "Every device is signed out" in said, said
+        stack.up()
+        assert not client.is_logged_in()
+        assert client.login(PASSWORD).status_code == 302
+
+
 def test_a_backup_is_made_with_the_user_s_rights_alone(own_stack: MakeStack) -> None:
     """A link or a database in a home can't lead root astray, and nothing in the home becomes root's."""
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
