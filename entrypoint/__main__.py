@@ -99,7 +99,7 @@ def server_environment(environ: Mapping[str, str], alike: Iterable[str], places:
     """The person's, and what only the server reads of it."""
     return {
         **person_environment(environ, alike, places),
-        "JUPYTER_RUNTIME_DIR": "/tmp/jupyter",
+        "JUPYTER_RUNTIME_DIR": str(places.connections),
         # Read by the server's OpenSSL alone, which takes it out of what kernels inherit.
         "OPENSSL_CONF": str(OPENSSL_CONFIG),
     }

@@ -12,8 +12,6 @@ from jupyter_server.services.kernels.connection.base import deserialize_msg_from
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado.websocket import WebSocketClosedError
 
-from entrypoint.memory import explanation
-
 # Which Jupyter's own client asks for.
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
 
@@ -65,7 +63,7 @@ class ToldConnection(ZMQChannelsWebsocketConnection):
 
     def _tell(self, execution: Mapping[str, Any]) -> None:
         """As `write_stderr` does, which would say it in the log too, once for each browser."""
-        content = {"name": "stderr", "text": f"{explanation()}\n"}
+        content = {"name": "stderr", "text": f"{self.kernel_manager.explanation}\n"}
         message = self.session.msg("stream", content=content, parent=dict(execution))
         if self.subprotocol == PROTOCOL:
             self.write_message(serialize_msg_to_ws_v1(message, "iopub", self.session.pack), binary=True)

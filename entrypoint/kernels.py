@@ -11,7 +11,8 @@ from typing import Any
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from traitlets import default
 
-from entrypoint.memory import KillWatch, explanation, kill_count
+from entrypoint.holders import find_holders
+from entrypoint.memory import KillWatch, explanation, kill_count, limit_bytes, machine_bytes
 
 SOCKETS_MAX = 16_384
 
@@ -21,6 +22,8 @@ class ExpendableKernel(ServerKernelManager):
 
     watch = KillWatch(0)
     was_killed_for_memory = False
+    # What a person reads then, since a moment later others hold the memory.
+    explanation = ""
     # Whether nobody was there to be told, and the header of the last request to run a cell.
     untold = False
     last_execution: Mapping[str, Any] = MappingProxyType({})
@@ -38,7 +41,18 @@ class ExpendableKernel(ServerKernelManager):
         if not alive:
             status = await self.provisioner.poll() if self.provisioner else None
             self.was_killed_for_memory = self.watch.explains(status, now)
+            if self.was_killed_for_memory:
+                self.explanation = explanation(find_holders(self._others()), limit_bytes(), machine_bytes())
         return alive
+
+    def _others(self) -> list[tuple[int, str]]:
+        """The processes and names of the kernels that run beside this one."""
+        kernels = [self.parent.get_kernel(kernel_id) for kernel_id in self.parent.list_kernel_ids()]
+        return [
+            (each.provisioner.pid, each.kernel_spec.display_name)
+            for each in kernels
+            if each is not self and each.provisioner and each.provisioner.pid
+        ]
 
 
 class NamedKernels(AsyncMappingKernelManager):
@@ -66,7 +80,7 @@ class NamedKernels(AsyncMappingKernelManager):
     def _note_kill(self, kernel_id: str) -> None:
         kernel = self.get_kernel(kernel_id)
         if kernel.was_killed_for_memory:
-            self.log.warning("Kernel '%s' %s: %s", kernel.kernel_spec.display_name, kernel_id, explanation())
+            self.log.warning("Kernel '%s' %s: %s", kernel.kernel_spec.display_name, kernel_id, kernel.explanation)
             kernel.untold = True
 
     def _handle_kernel_died(self, kernel_id: str) -> None:

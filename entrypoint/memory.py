@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+
+from entrypoint.holders import Holders
 
 CGROUP = Path("/sys/fs/cgroup")
 # Control groups of version 2 and of version 1 (kernel.org, admin-guide/cgroup-v2 and cgroup-v1/memory).
@@ -14,6 +17,8 @@ KILL_FILES = ("memory.events", "memory/memory.oom_control")
 UNLIMITED = 2**60
 # A process is counted when it is chosen, and one that holds much memory takes seconds to end.
 ENDING_SECONDS = 15
+# What holds less than this part of the whole explains nothing.
+WORTH_TELLING = 1 / 16
 
 
 def limit_bytes(cgroup: Path = CGROUP) -> int | None:
@@ -55,17 +60,36 @@ def in_gib(count: int) -> str:
     return f"{count / 2**30:.1f} GiB"
 
 
-def explanation() -> str:
-    """What a person reads whose kernel was killed for memory."""
-    if limit := limit_bytes():
-        return (
-            f"Killed for memory: all notebooks together may take {in_gib(limit)} (MEMORY_LIMIT in .env), and this "
-            "kernel wanted more. It starts anew, without its variables; the notebook is as it was."
-        )
-    return (
-        f"Killed for memory: this machine has {in_gib(machine_bytes())}, and this kernel wanted more than was left. "
-        "It starts anew, without its variables; the notebook is as it was."
+def explanation(holders: Holders, limit: int | None, machine: int) -> str:
+    """What a person reads whose kernel was killed for memory.
+
+    Args:
+        holders: What held the memory just after.
+        limit: The container's, in bytes, if there is one.
+        machine: The machine's, in bytes.
+    """
+    whole = limit or machine
+    bound = (
+        f"all notebooks together may take {in_gib(whole)} (MEMORY_LIMIT in .env)"
+        if limit
+        else f"this machine has {in_gib(whole)}"
     )
+    reason = "most of which was taken already" if holders.total > whole / 2 else "and this kernel wanted more"
+    again = "It starts anew, without its variables; the notebook is as it was."
+    return " ".join([f"Killed for memory: {bound}, {reason}. {again}", *advice(holders, whole)])
+
+
+def advice(holders: Holders, whole: int) -> Iterator[str]:
+    """A sentence for each kind that holds a good part of the whole, with what to do about it."""
+    least = whole * WORTH_TELLING
+    for folder, held in holders.files.items():
+        if held >= least:
+            yield f"Files in {folder} hold {in_gib(held)} of it, until they are deleted: ls -l {folder}"
+    kernels = {name: held for name, held in holders.kernels.items() if held >= least}
+    for name in sorted(kernels, key=lambda name: -kernels[name]):
+        yield f"The kernel {name} holds {in_gib(kernels[name])}, until it is shut down."
+    if holders.others >= least:
+        yield f"Terminals and other programs hold {in_gib(holders.others)}: ps axo pid,rss,args --sort=-rss"
 
 
 def _read_first(folder: Path, names: tuple[str, ...]) -> str:

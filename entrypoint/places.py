@@ -64,6 +64,15 @@ class Places:
         return self.run / "server"
 
     @property
+    def connections(self) -> Path:
+        """Where Jupyter writes how each kernel is reached, keys included: not on a disk, which may be full too."""
+        return self.server_run / "jupyter"
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "tmp"
+
+    @property
     def certificates(self) -> Path:
         """The host's folder that CERTIFICATES names."""
         return self.root / "certificates"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import ssl
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ from traitlets.config import Config
 from entrypoint.credentials import follow_credentials
 from entrypoint.door import HealthHandler
 from entrypoint.headers import protect
+from entrypoint.leftovers import clear
 from entrypoint.names import LOCAL_NAMES, ServerName, reason_against
 from entrypoint.news import tell_news
 from entrypoint.places import Places
@@ -37,6 +40,9 @@ def main(config_file: Path) -> None:
     # OpenSSL has read it, and no kernel should.
     os.environ.pop("OPENSSL_CONF", None)
     places = Places()
+    # Run by itself, the image may have no such folder to write to.
+    with contextlib.suppress(OSError):
+        clear(places.temporary, time.time())
     config = json.loads(config_file.read_text())
     # Extensions that leave the guarding to jupyter-server, which does guard them.
     warnings.simplefilter("ignore", JupyterServerAuthWarning)

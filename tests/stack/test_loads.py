@@ -122,6 +122,40 @@ def shown(kernel: Kernel) -> list[tuple[str, str]]:
     return texts
 
 
+def test_temporary_files_of_more_than_the_memory_harm_nobody(client: Client) -> None:
+    kernel, other = client.start_kernel(), client.start_kernel()
+    other.run("x = 'kept'")
+    write = "with open('/tmp/big', 'wb') as file:\n  for _ in range(1400): file.write(bytes(2**20))\nprint('written')"
+    assert kernel.run(write) == "written\n"
+    assert client.run("print(6 * 7)") == "42\n"
+    assert other.run("print(x)") == "kept\n"
+    assert kernel.run("import os; os.unlink('/tmp/big')") == ""
+    kernel.shut_down()
+    other.shut_down()
+
+
+def test_a_kernel_out_of_memory_is_told_what_else_took_it(client: Client) -> None:
+    name = client.kernel_names()["python3"]
+    kernel, other, third = client.start_kernel(), client.start_kernel(), client.start_kernel()
+    other.run("x = b'x' * 200_000_000")
+    assert third.run("open('/dev/shm/left', 'wb').write(bytes(300_000_000)); print('left')").endswith("left\n")
+    kernel.send(BOMB)
+    told = texts_until_restarted(kernel)
+    assert "(MEMORY_LIMIT in .env), most of which was taken already." in told
+    assert "Files in /dev/shm hold 0.3 GiB of it, until they are deleted: ls -l /dev/shm" in told
+    assert f"The kernel '{name}' (process {other.run('import os; print(os.getpid())').strip()}) holds 0.2 GiB" in told
+    third.run("import os; os.unlink('/dev/shm/left')")
+    for each in (kernel, other, third):
+        each.shut_down()
+
+
+def test_what_lies_in_memory_besides_the_kernels_is_bounded(stack: Stack) -> None:
+    mounts = [line.split() for line in stack.shell("df --output=target,size,fstype -B1M | grep tmpfs").splitlines()]
+    writable = {place: int(size) for place, size, _ in mounts if not place.startswith(("/dev", "/proc", "/sys"))}
+    assert writable == {"/run/workhorse": 16}
+    assert stack.container.attrs["HostConfig"]["ShmSize"] == 2**30
+
+
 def test_the_limit_is_one_with_swap(stack: Stack) -> None:
     host = stack.container.attrs["HostConfig"]
     assert host["Memory"] == host["MemorySwap"] == 2**30

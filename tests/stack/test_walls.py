@@ -119,11 +119,11 @@ found["mounts"] = [line.split()[4] for line in open("/proc/self/mountinfo")]
     assert [path for path in found["sockets"] if "docker" in path or "containerd" in path] == []
     binds = {mount["Destination"] for mount in stack.container.attrs["Mounts"]}
     assert binds == {
-        "/repositories", "/certificates", "/var/lib/workhorse", "/home/workhorse", "/run/secrets/ca",
+        "/repositories", "/certificates", "/var/lib/workhorse", "/home/workhorse", "/tmp", "/run/secrets/ca",
         "/run/secrets/jupyter_password",
     }  # fmt: skip
     host_s = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
-    of_the_engine = ("/proc", "/sys", "/dev", "/tmp", "/run/workhorse", "/")
+    of_the_engine = ("/proc", "/sys", "/dev", "/run/workhorse", "/")
     rest = {path for path in found["mounts"] if path not in binds | host_s}
     assert not {
         path for path in rest if path not in of_the_engine and not path.startswith(("/proc/", "/sys/", "/dev/"))
@@ -168,9 +168,28 @@ print("bounded")
     assert client.run(code) == "bounded\n"
 
 
+def test_arrays_that_joblib_shares_lie_on_the_disk(client: Client) -> None:
+    """Which it decides by the size of the shared memory, whatever the array's own."""
+    code = """
+import joblib, numpy, os
+from joblib._memmapping_reducer import _get_temp_dir
+folder, is_shared = _get_temp_dir("asked")
+def look(array): return type(array).__name__, os.path.realpath(array.filename).split("/")[1], float(array.sum())
+print(folder.split("/")[1], is_shared, *joblib.Parallel(n_jobs=2)([joblib.delayed(look)(numpy.ones(10**7))] * 2))
+"""
+    assert client.run(code) == "tmp False ('memmap', 'tmp', 10000000.0) ('memmap', 'tmp', 10000000.0)\n"
+
+
 def test_shared_memory_suffices_for_numerical_workers(client: Client) -> None:
-    printed = client.run("import os; s = os.statvfs('/dev/shm'); print(s.f_blocks * s.f_frsize)")
-    assert int(printed) == 2 * 1024**3
+    code = """
+from multiprocessing.shared_memory import SharedMemory
+import os
+memory = SharedMemory(create=True, size=600 * 2**20)
+memory.buf[::4096] = b"x" * (600 * 2**20 // 4096)
+print(os.path.exists("/dev/shm/" + memory.name))
+memory.close(); memory.unlink()
+"""
+    assert client.run(code) == "True\n"
 
 
 def test_programs_may_be_built_and_run_in_tmp(client: Client) -> None:

@@ -1,0 +1,39 @@
+"""Temporary files: anybody's, on the disk, and gone after a start."""
+
+from __future__ import annotations
+
+import stat
+
+from tests.clients import Client
+from tests.stacks import Stack, poll
+
+
+def test_each_start_empties_the_temporary_files_and_follows_no_link(stack: Stack, client: Client) -> None:
+    (stack.repositories / "kept").mkdir(mode=0o777)
+    (stack.repositories / "kept" / "file").touch()
+    stack.shell("mkdir -p /tmp/a/b && ln -s /repositories/kept /tmp/a/link && ln -s /repositories/kept /tmp && "
+                "mkfifo /tmp/pipe && chmod 500 /tmp/a/b /tmp/a && ls -A /tmp | grep -q pipe")  # fmt: skip
+    stack.compose("restart", "workhorse")
+    stack.up()
+    poll(lambda: not stack.shell("ls -A /tmp").strip() or None, wanted="an empty folder")
+    assert [path.name for path in (stack.repositories / "kept").iterdir()] == ["file"]
+
+
+def test_a_million_temporary_files_hold_up_no_start(stack: Stack) -> None:
+    make = "import os; os.mkdir('/tmp/deep'); [open(f'/tmp/{n}', 'x').close() for n in range(200_000)]"
+    stack.shell(f'/opt/server/bin/python -c "{make}"')
+    stack.compose("restart", "workhorse")
+    stack.up()
+    poll(lambda: not stack.shell("ls -A /tmp").strip() or None, wanted="an empty folder")
+
+
+def test_everybody_may_write_there_and_nobody_deletes_another_s(stack: Stack) -> None:
+    assert stack.shell("stat -c '%U %a' /tmp") == "root 1777\n"
+
+
+def test_the_kernels_connection_files_are_in_memory_and_the_person_s_alone(stack: Stack, client: Client) -> None:
+    kernel = client.start_kernel()
+    folder, mode = stack.shell("stat -fc %T /run/workhorse/jupyter; stat -c %a /run/workhorse/jupyter").split()
+    assert (folder, int(mode, 8) & (stat.S_IRWXG | stat.S_IRWXO)) == ("tmpfs", 0)
+    assert f"kernel-{kernel.id}.json" in stack.shell("ls /run/workhorse/jupyter")
+    kernel.shut_down()
