@@ -7,17 +7,19 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from glob import glob
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.provisioning import KernelProvisionerFactory
+from jupyter_server.services.kernelspecs.handlers import kernelspec_model
+from tornado.web import HTTPError
 from traitlets import Float, List, Unicode
 
+from entrypoint.errands import Errands
 from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
 from entrypoint.kernel_files import Kernel, environment_kernel, registered_kernel
 from entrypoint.untrusted import read_untrusted
@@ -34,6 +36,9 @@ PATTERNS = (
     "/repositories/*/*/.venv",
 )
 REGISTRY_BYTES_MAX = 1 << 16
+# The launcher waits for the list.
+SECONDS = 10.0
+FOLDER = "/repositories"
 
 Specs = Mapping[str, KernelSpec]
 
@@ -52,12 +57,10 @@ class EnvironmentKernelSpecs(KernelSpecManager):
     # What was left out when the list was last made, and why.
     left_out: Mapping[Path, str] = MappingProxyType({})
     _specs: Specs = MappingProxyType({})
+    # The same as Jupyter's API gives them, with the pictures that it would otherwise look for without a bound.
+    _models: Mapping[str, dict[str, Any]] = MappingProxyType({})
     _fresh_until = 0.0
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # A folder may lie on a disk that doesn't answer. One at a time, so that listings can't pile up before it.
-        self._desk = ThreadPoolExecutor(1)
+    _looking: asyncio.Task[Any] | None = None
 
     def _kernel_dirs_default(self) -> list[str]:
         """Jupyter's own places without the server's environment, whose kernel is not for people."""
@@ -65,22 +68,37 @@ class EnvironmentKernelSpecs(KernelSpecManager):
         return [folder for folder in folders if not folder.startswith(sys.prefix + os.sep)]
 
     def find_kernel_specs(self) -> dict[str, str]:
-        return {name: spec.resource_dir for name, spec in self._look().items()}
+        return {name: spec.resource_dir for name, spec in self._known().items()}
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        specs = self._look()
+        specs = self._known()
         spec = specs.get(kernel_name) or specs.get(kernel_name.lower())
         if spec is None:
             raise NoSuchKernel(kernel_name)
         return spec
 
     async def get_all_specs(self) -> dict[str, dict[str, Any]]:
-        specs = await self.refresh()
-        return {name: {"resource_dir": spec.resource_dir, "spec": spec.to_dict()} for name, spec in specs.items()}
+        await self.refresh()
+        return dict(self._models)
 
     async def refresh(self) -> Specs:
-        """The list, made anew beside the event loop where it is due."""
-        return await asyncio.get_running_loop().run_in_executor(self._desk, self._look)
+        """The list, made anew beside the event loop where it is due; else the last, where a disk doesn't answer.
+
+        Raises:
+            HTTPError: It doesn't answer, and there is no list yet.
+        """
+        # One look at a time, or those of all browsers would wait for the same disk.
+        if self._looking is None or self._looking.done():
+            errand = Errands.of_the_server().run(self._look, [FOLDER], seconds=None)
+            self._looking = asyncio.ensure_future(errand)
+        done, _ = await asyncio.wait({self._looking}, timeout=SECONDS)
+        if not (done or self._specs):
+            raise HTTPError(503, f"The disk of {FOLDER} has not answered for {SECONDS:g} seconds.")
+        return self._specs
+
+    def _known(self) -> Specs:
+        """What the last look found, for whoever asks in the event loop, where no disk may be waited for."""
+        return self._specs if self._specs and _is_in_loop() else self._look()
 
     def _look(self) -> Specs:
         if time.monotonic() > self._fresh_until:
@@ -89,8 +107,14 @@ class EnvironmentKernelSpecs(KernelSpecManager):
             for file in (file for file, reason in left_out.items() if self.left_out.get(file) != reason):
                 self.log.warning("%s", sentence(file, left_out[file]))
             self.left_out = left_out
+            self._models = {name: self._model(name, spec) for name, spec in self._specs.items()}
             self._fresh_until = time.monotonic() + self.seconds_to_keep
         return self._specs
+
+    def _model(self, name: str, spec: KernelSpec) -> dict[str, Any]:
+        handler = SimpleNamespace(base_url=getattr(self.parent, "base_url", "/"))
+        model: dict[str, Any] = kernelspec_model(handler, name, spec.to_dict(), spec.resource_dir)
+        return model
 
     def _registered_specs(self, left_out: dict[Path, str]) -> Iterator[tuple[str, KernelSpec]]:
         registered: dict[str, str] = {}
@@ -143,3 +167,11 @@ def noting(file: Path, left_out: dict[Path, str]) -> Iterator[None]:
 def sentence(file: Path, reason: str) -> str:
     """What a person is told; names are quoted, since others chose them."""
     return f"{str(file)!r} is left out: {reason}."
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
+from jupyter_server.utils import ApiPath, to_os_path
 from traitlets import default
 
+from entrypoint.errands import Errands
+from entrypoint.expendable import expendable
 from entrypoint.holders import find_holders
 from entrypoint.memory import KillWatch, explanation, kill_count, limit_bytes, machine_bytes
 
 SOCKETS_MAX = 16_384
+
+
+async def look_at(folder: str | None) -> None:
+    """Finds out beside the event loop whether the folder's disk answers, for what then asks it in the loop."""
+    if folder:
+        await Errands.of_the_server().run(partial(os.path.isdir, folder), [folder])
 
 
 class ExpendableKernel(ServerKernelManager):
@@ -30,8 +41,9 @@ class ExpendableKernel(ServerKernelManager):
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
         self.watch = KillWatch(kill_count())
-        # Anyone may make a process more likely to be chosen, and its children are so too (proc(5), oom_score_adj).
-        await super()._async_launch_kernel(["choom", "-n", "500", "--", *kernel_cmd], **options)
+        # Whoever starts a process waits until it is in its folder.
+        await look_at(options.get("cwd"))
+        await super()._async_launch_kernel(expendable(kernel_cmd), **options)
 
     async def is_alive(self) -> bool:
         """Jupyter's own, asked every 3 seconds, which besides finds out what a dead kernel died of."""
@@ -65,11 +77,14 @@ class NamedKernels(AsyncMappingKernelManager):
         context.max_sockets = SOCKETS_MAX
         return context
 
-    async def start_kernel(self, **options: Any) -> str:
-        """Jupyter's own, which looks the kernel up once the list is new and needs no disk for it."""
+    async def _async_start_kernel(self, *, path: str | None = None, **options: Any) -> str:
         await self.kernel_spec_manager.refresh()
-        kernel_id: str = await super().start_kernel(**options)
+        if path is not None:
+            await look_at(to_os_path(ApiPath(path), self.root_dir))
+        kernel_id: str = await super()._async_start_kernel(path=path, **options)
         return kernel_id
+
+    start_kernel = _async_start_kernel
 
     async def _finish_kernel_start(self, kernel_id: str) -> None:
         await super()._finish_kernel_start(kernel_id)

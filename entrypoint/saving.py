@@ -15,25 +15,61 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from jupyter_server.services.contents.filecheckpoints import FileCheckpoints
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from tornado.web import HTTPError
+
+from entrypoint.regular_files import copy_regular, open_regular, refuse_irregular
 
 LEFTOVER_SECONDS = 3600
 
 
-class WholeFiles(AsyncLargeFileManager):
+class WholeFiles(LargeFileManager):
     """Jupyter's files. Its own way of saving empties the old file first, and a power cut leaves it half written."""
 
     @contextmanager
     def atomic_writing(self, os_path: str, *args: Any, **options: Any) -> Iterator[IO[Any]]:
         path = Path(os.path.realpath(os_path))
         refuse_gone(Path(self.root_dir), path)
+        refuse_irregular(path)
         refuse_read_only(path)
         if not self.use_atomic_writing or not may_replace(path):
-            with super().atomic_writing(os_path, *args, **options) as file:
+            with super().atomic_writing(os_path, *args, opener=open_regular, **options) as file:
                 yield file
             return
         with self.perm_to_403(os_path), replacing(path, *args, **options) as file:
             yield file
+
+    @contextmanager
+    def open(self, os_path: str, *args: Any, **options: Any) -> Iterator[IO[Any]]:
+        with super().open(os_path, *args, opener=open_regular, **options) as file:
+            yield file
+
+    def _save_large_file(self, os_path: str, content: str, format: str) -> None:
+        refuse_irregular(Path(os_path))
+        super()._save_large_file(os_path, content, format)
+
+    def _copy_dir(self, from_path: str, to_path_original: str, to_name: str, to_path: str) -> Any:
+        """As Jupyter's own, which fills the disk with what a link to a device gives."""
+        target = f"{self._get_os_path(to_path_original.strip('/'))}/{to_name}"
+        try:
+            shutil.copytree(self._get_os_path(from_path.strip("/")), target, copy_function=copy_regular)
+        except shutil.Error as error:
+            # Each is what could not be copied, where to, and why.
+            why = "; ".join(sorted({reason for _, _, reason in error.args[0]}))
+            raise HTTPError(400, f"Not all of {from_path} could be copied to {to_path}: {why}") from error
+        except OSError as error:
+            raise HTTPError(400, f"{from_path} could not be copied to {to_path}: {error.strerror}") from error
+        return self.get(to_path, content=False)
+
+
+class WholeCheckpoints(FileCheckpoints):
+    """Jupyter's checkpoints, of files alone."""
+
+    def _copy(self, src: str, dest: str) -> None:
+        for path in (src, dest):
+            refuse_irregular(Path(path))
+        super()._copy(src, dest)
 
 
 def refuse_gone(root: Path, path: Path) -> None:

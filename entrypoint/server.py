@@ -23,10 +23,12 @@ from traitlets.config import Config
 from entrypoint.credentials import follow_credentials
 from entrypoint.door import HealthHandler
 from entrypoint.headers import protect
+from entrypoint.kernel_pictures import look_before_pictures
 from entrypoint.leftovers import clear
 from entrypoint.names import LOCAL_NAMES, ServerName, reason_against
 from entrypoint.news import tell_news
 from entrypoint.places import Places
+from entrypoint.terminals import look_before_opening
 from entrypoint.tls_context import make_context
 from entrypoint.trust_page import add_trust_page
 
@@ -55,6 +57,9 @@ def main(config_file: Path) -> None:
     tell_news(app.web_app, places)
     add_trust_page(app.web_app, places)
     protect(app.web_app, certificates.is_trusted)
+    look_before_opening(app.root_dir)
+    look_before_pictures()
+    app.io_loop.add_callback(app.kernel_spec_manager.refresh)
     app.io_loop.add_callback(follow_credentials, app, places)
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     try:

@@ -44,7 +44,7 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
             "quit_button": True,
             "identity_provider_class": "entrypoint.door.Door",
             "allow_unauthenticated_access": False,
-            "contents_manager_class": "entrypoint.saving.WholeFiles",
+            "contents_manager_class": "entrypoint.files.Files",
             "kernel_spec_manager_class": "entrypoint.kernel_specs.EnvironmentKernelSpecs",
             "kernel_manager_class": "entrypoint.kernels.NamedKernels",
             "kernel_websocket_connection_class": "entrypoint.connection.ToldConnection",
@@ -60,6 +60,7 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
         "Door": _door(settings, hashed_password),
         "FileContentsManager": {"delete_to_trash": False},
         "AsyncKernelManager": {"shutdown_wait_time": KERNEL_SHUTDOWN_SECONDS},
+        "TerminalsExtensionApp": {"terminal_manager_class": "entrypoint.terminals.Terminals"},
         # Kernels that can encrypt do; the others go on as ever.
         "MappingKernelManager": {
             "transport_encryption": "auto",
@@ -113,16 +114,35 @@ def _sections(config: object) -> Config:
 
 def _merge(into: Config, config: Config) -> None:
     for section, values in config.items():
-        into.setdefault(section, {}).update(values)
+        under = into.get(section, {})
+        # The door's dictionaries are whole: what is added to a cookie's options can open it.
+        over = values if section in DOOR_SECTIONS else {key: _merged(under.get(key), values[key]) for key in values}
+        into[section] = under | over
+
+
+def _merged(under: Any, over: Any) -> Any:
+    """What lies over wins, in a dictionary key by key, as Jupyter merges its own files."""
+    if not (isinstance(under, dict) and isinstance(over, dict)):
+        return over
+    return under | {key: _merged(under.get(key), value) for key, value in over.items()}
 
 
 def overruled(personal: Config, ours: Config) -> Iterator[str]:
     """The names of a person's settings that Workhorse decides otherwise."""
     for section, values in personal.items():
-        decided = ours.get("Door" if section in DOOR_SECTIONS else section, {})
+        is_door = section in DOOR_SECTIONS
+        decided = ours.get("Door" if is_door else section, {})
         for name, value in values.items():
-            if name in decided and decided[name] != value:
-                yield f"{section}.{name}"
+            if name in decided:
+                yield from _overruled(f"{section}.{name}", value, decided[name], goes_on=not is_door)
+
+
+def _overruled(name: str, personal: Any, ours: Any, goes_on: bool) -> Iterator[str]:
+    if goes_on and isinstance(personal, dict) and isinstance(ours, dict):
+        for key in filter(ours.__contains__, personal):
+            yield from _overruled(f"{name}.{key}", personal[key], ours[key], goes_on)
+    elif personal != ours:
+        yield name
 
 
 def merge(personal: Config, ours: Config) -> Config:

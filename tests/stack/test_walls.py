@@ -222,7 +222,7 @@ def test_no_limit_of_memory_is_none(stack: Stack) -> None:
 
 def test_processes_and_logs_are_limited(stack: Stack) -> None:
     host = stack.container.attrs["HostConfig"]
-    assert host["PidsLimit"] == 8192
+    assert host["PidsLimit"] == 16384
     assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
     assert host["ReadonlyRootfs"]
