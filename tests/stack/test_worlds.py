@@ -87,7 +87,8 @@ def test_personal_settings_apply_and_env_wins(own_stack: Callable[..., Stack]) -
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
     stack.shell("mkdir -p ~/.jupyter/jupyter_server_config.d && cd ~/.jupyter/jupyter_server_config.d && "
-                """echo '{"ServerApp": {"port": 9999, "allow_unauthenticated_access": true}, """
+                """echo '{"ServerApp": {"port": 9999, "allow_unauthenticated_access": true, """
+                """"tornado_settings": {"websocket_max_message_size": 20000000}}, """
                 """"MappingKernelManager": {"default_kernel_name": "mine"}, """
                 """"PasswordIdentityProvider": {"hashed_password": ""}}' > mine.json""")  # fmt: skip
     stack.compose("restart")
@@ -98,6 +99,8 @@ def test_personal_settings_apply_and_env_wins(own_stack: Callable[..., Stack]) -
         assert client.login("").status_code == 401
         assert client.login(PASSWORD).status_code == 302
         assert client.api("GET", "kernelspecs")["default"] == "mine"
+        # Tornado's own limit is 10 MiB.
+        assert client.start_kernel("python3").run(f"print(len('{'x' * 12_000_000}'))") == "12000000\n"
 
 
 def test_files_that_a_person_s_jupyter_config_sets_do_not_open_the_door(own_stack: Callable[..., Stack]) -> None:

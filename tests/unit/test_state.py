@@ -139,15 +139,41 @@ def test_personal_settings_apply_except_where_workhorse_decides(places: Places) 
     assert [line for line in said if "d.json is left out" in line]
 
 
+def test_personal_settings_in_a_dictionary_apply_key_by_key(places: Places) -> None:
+    folder = places.home / ".jupyter" / "jupyter_server_config.d"
+    folder.mkdir(parents=True)
+    sizes = {
+        "websocket_max_message_size": 1,
+        "ws_ping_interval": 5,
+        "xsrf_cookie_kwargs": {"secure": False, "path": "/"},
+    }
+    (folder / "a.json").write_text(json.dumps({"ServerApp": {"tornado_settings": sizes}}))
+    (folder / "b.json").write_text('{"ServerApp": {"tornado_settings": {"websocket_max_message_size": 2}}}')
+    written, said = config(places)
+    settings = written["ServerApp"]["tornado_settings"]
+    assert settings == {
+        "websocket_max_message_size": 2,
+        "ws_ping_interval": 30_000,
+        "ws_ping_timeout": 90_000,
+        "xsrf_cookie_kwargs": {"secure": True, "samesite": "Lax", "path": "/"},
+    }
+    name = "ServerApp.tornado_settings"
+    assert [line.split()[0] for line in said] == [f"{name}.ws_ping_interval", f"{name}.xsrf_cookie_kwargs.secure"]
+
+
 @pytest.mark.parametrize("section", ["Door", "PasswordIdentityProvider", "IdentityProvider"])
 def test_no_personal_setting_opens_the_door(places: Places, section: str) -> None:
     """Jupyter reads the sections of a class and of its parents, and the class's own counts."""
     folder = places.home / ".jupyter" / "jupyter_server_config.d"
     folder.mkdir(parents=True)
-    opening = {"token": "x", "hashed_password": "", "login_handler_class": "x.Y", "secure_cookie": False}
+    opening = {
+        "token": "x", "hashed_password": "", "login_handler_class": "x.Y", "secure_cookie": False,
+        "cookie_options": {"httponly": False},
+    }  # fmt: skip
     (folder / "a.json").write_text(json.dumps({section: opening}))
     written, said = config(places)
     assert not [name for name in opening if written["Door"][name] == opening[name]]
+    assert "httponly" not in str(written["Door"])
     for name in opening:
         assert [line for line in said if line.startswith(f"{section}.{name} in") and "is overruled" in line]
 
