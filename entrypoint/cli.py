@@ -201,6 +201,11 @@ def main() -> None:
             arguments.password = given_password(os.environ)
         become_owner(places.state)
         sys.exit(getattr(import_module(module), function)(places, arguments))
+    except BlockingIOError as error:
+        # What `docker compose exec` starts as a person has no limit but the container's own.
+        sys.exit(
+            f"The container's processes are used up ({error.strerror}).\n  To end all of them: docker compose restart"
+        )
     except WorkhorseError as error:
         sys.exit(str(error))
 
