@@ -84,6 +84,7 @@ class CertificateKeeper:
         if not self._needs_judging(now):
             return
         before = self._stamp()
+        self._tell_gone(now)
         authority, _ = keep_certificates(self.places.tls, self.plan.names, now, self.warn)
         if self.public:
             for line in set_unreadable_aside([self.places.tls.attempts, *self._public_files()]):
@@ -114,13 +115,22 @@ class CertificateKeeper:
         has_ended = any(now >= each.certificate.last_day for each in self.sources)
         return is_late or is_missing or has_ended or self._stamp() != self._seen
 
+    def _tell_gone(self, now: datetime) -> None:
+        """What vanishes under the server is made anew; before the first look there may be none yet."""
+        tls = self.places.tls
+        for path, effect in ((tls.authority, " Every device has to trust the new one."), (tls.server, "")):
+            if self.sources and not path.exists():
+                self.causes.meet(f"{path} is gone; it is made anew.{effect}", now)
+
     def _look_at_own(self, now: datetime) -> None:
         files = self.plan.own_files
         if not files or self._own_judgement.stamp == stamp_of_own(self.places.tls, files):
             return
         found = install_own(self.places.tls, files, self.plan.names, now)
-        # The start may have read what is closed to the server, and found more.
-        if found != self._own_judgement and not (found.is_closed and found.files == self._own_judgement.files):
+        before = self._own_judgement
+        # The start may have read what is closed to the server, and found more; unless the copy that it made is lost.
+        knows_more = found.is_closed and found.files == before.files and before.stamp is None
+        if found != before and not knows_more:
             self._own_judgement = found
             write_judgement(self.places, found)
         for line in self._own_judgement.lines:

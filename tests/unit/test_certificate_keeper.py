@@ -194,3 +194,34 @@ def test_a_cause_is_said_again_after_it_was_mended() -> None:
     causes.forget_mended(NOW + 2 * MENDED_AFTER)
     causes.meet("why", NOW + 2 * MENDED_AFTER)
     assert said == ["why", "why"]
+
+
+def test_a_cause_that_lasts_silences_no_other_that_comes_back() -> None:
+    said: list[str] = []
+    causes = Causes(said.append, ["from the start"])
+    for half in range(4):
+        now = NOW + half * MENDED_AFTER / 2
+        causes.forget_mended(now)
+        causes.meet("lasting", now)
+        if half in (0, 3):
+            causes.meet("back", now)
+    assert said == ["lasting", "back", "back"]
+    causes.meet("from the start", now)
+    assert said[-1] == "from the start"
+
+
+def test_what_vanishes_under_the_server_is_made_anew_and_told_once(desk: Desk) -> None:
+    keeper = desk.keeper(has_own=False)
+    keeper.look(NOW)
+    assert desk.said == []
+    for second in range(1, 4):
+        desk.places.tls.server.unlink()
+        keeper.look(NOW + second * SECOND)
+        assert desk.places.tls.server.exists()
+    desk.places.tls.authority.unlink()
+    keeper.look(NOW + 4 * SECOND)
+    assert [line for line in desk.said if "is gone" in line] == [
+        f"WARNING {desk.places.tls.server} is gone; it is made anew.",
+        f"WARNING {desk.places.tls.authority} is gone; it is made anew. Every device has to trust the new one.",
+    ]
+    load_authority(desk.places.tls.authority.read_bytes())
