@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import ssl
 import time
 import uuid
@@ -100,6 +101,14 @@ class Kernel:
         message["content"] = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
         self.socket.send(json.dumps(message))
         return str(header["msg_id"])
+
+    def answer_pings(self) -> None:
+        """Reads away what has come. A browser does so at any time; who doesn't for 90 seconds is taken for gone."""
+        tls = self.socket.sock
+        assert isinstance(tls, ssl.SSLSocket)
+        while tls.pending() or select.select([tls], [], [], 0)[0]:
+            opcode, _ = self.socket.recv_data_frame(control_frame=True)
+            assert opcode != websocket.ABNF.OPCODE_CLOSE, "the server has closed the websocket"
 
     def run(self, code: str, seconds: float = 120) -> str:
         """The text that code prints and, if it fails, its traceback."""
