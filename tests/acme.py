@@ -89,7 +89,7 @@ class Pebble:
         """Starts it with an empty memory: no account, no certificate, and another root."""
         self._write_override(refused_nonces_percent)
         self.stack.compose("up", "-d", "--no-build", "pebble", "dns")
-        poll(lambda: self._asked("pebble", *self._management("roots/0")) or None, 20, "Pebble to answer")
+        poll(lambda: self._asked("pebble", *self._management("roots/0")) or None, wanted="Pebble to answer")
         # Besides those before: what they have signed goes on serving.
         with (self.folder / "issuers.pem").open("a") as issuers:
             issuers.write(self._asked("pebble", *self._management("roots/0")))
@@ -117,7 +117,7 @@ class Pebble:
 
     def tell_dns(self, path: str, **what: Any) -> None:
         request = ("-d", json.dumps(what), "-w", "%{http_code}", f"http://localhost:8055/{path}")
-        poll(lambda: self._asked("dns", *request) == "200" or None, 20, "the DNS server to obey")
+        poll(lambda: self._asked("dns", *request) == "200" or None, wanted="the DNS server to obey")
 
     def door(self, name: str) -> Door:
         """To the server as a browser that trusts Pebble's certificates and no other."""

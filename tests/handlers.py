@@ -59,7 +59,7 @@ def list_handlers_of(stack: Stack) -> None:
 
 
 def handlers(stack: Stack) -> list[Handler]:
-    text = poll(lambda: stack.shell(f"cat {LIST} 2>/dev/null", check=False) or None, 20, "the list of handlers")
+    text = poll(lambda: stack.shell(f"cat {LIST} 2>/dev/null", check=False) or None, wanted="the list of handlers")
     return [Handler(*each) for each in json.loads(text)]
 
 

@@ -124,6 +124,14 @@ class Stack:
         command = ["docker", "logs", name]
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
 
+    def told(self, text: str) -> str:
+        """The log, as soon as it holds a text: it passes the engine, so that an effect may be seen before its line."""
+
+        def found() -> str | None:
+            return log if text in (log := self.log()) else None
+
+        return poll(found, wanted=f"a line with '{text}'")
+
     def workhorse(self, *arguments: str, check: bool = True) -> str:
         return self.compose("exec", "-T", "workhorse", "workhorse", *arguments, check=check).stdout
 

@@ -145,7 +145,7 @@ def test_the_form_leads_to_the_page_that_was_asked_for(lab: Lab) -> None:
 
 def test_a_second_login_tells_of_the_one_before(stack: Stack, authority: Path, lab: Lab) -> None:
     with Client(stack.url, authority) as device:
-        assert poll(lambda: device.login(PASSWORD).status_code == 302 or None, 20, "a login before")
+        assert poll(lambda: device.login(PASSWORD).status_code == 302 or None, wanted="a login before")
     lab.login("/lab?reset")
     notice = lab.notifications.filter(has_text="Last login before this one:")
     expect(notice).to_be_visible()

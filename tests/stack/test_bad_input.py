@@ -56,7 +56,7 @@ def test_all_problems_are_told_at_once() -> None:
 def test_compose_shows_the_error_in_its_log(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD="short")
     stack.compose("up", "-d", "--no-build")
-    log = poll(lambda: stack.log() or None, 20, "the error")
+    log = poll(lambda: stack.log() or None, wanted="the error")
     assert log.startswith("JUPYTER_PASSWORD has 5 characters, fewer than 8.\n")
     stack.set(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
@@ -77,7 +77,7 @@ def test_a_file_without_a_certificate_is_no_authority(own_stack: MakeStack) -> N
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD, CA_FILE="./notes.txt")
     (stack.folder / "notes.txt").write_text("no certificate at all")
     stack.compose("up", "-d", "--no-build")
-    log = poll(lambda: stack.log() or None, 20, "the error")
+    log = poll(lambda: stack.log() if "\n  " in stack.log() else None, wanted="the error")
     assert log.startswith("CA_FILE names a file that holds no certificate, or a damaged one.\n")
     assert ": CA_FILE=./company-ca.pem" in log
 
@@ -86,7 +86,7 @@ def test_a_password_and_a_file_are_not_both_taken(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD, JUPYTER_PASSWORD_FILE="./password.txt")
     (stack.folder / "password.txt").write_text("another horse battery")
     stack.compose("up", "-d", "--no-build")
-    assert "are both set" in poll(lambda: stack.log() or None, 20, "the error")
+    assert "are both set" in poll(lambda: stack.log() or None, wanted="the error")
     assert PASSWORD not in stack.log()
     assert stack.compose("run", "--rm", "-T", "workhorse", check=False).returncode == 1
 

@@ -47,7 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, company: University) -> Iter
     (stack.folder / "docker-compose.override.yml").write_text(json.dumps({"services": {"intranet": service}}))
     with prepared(stack):
         stack.up()
-        poll(lambda: MENU in stack.shell(f"curl -sk {ORIGIN}/menu.txt", check=False), 20, "the web server")
+        poll(lambda: MENU in stack.shell(f"curl -sk {ORIGIN}/menu.txt", check=False), wanted="the web server")
         yield stack
 
 

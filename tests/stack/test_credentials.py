@@ -39,8 +39,7 @@ def test_an_emptied_file_lets_no_stranger_in_and_nobody_out(own_stack: MakeStack
     with visitor(stack, authority) as owner, visitor(stack, authority) as other:
         assert owner.login(PASSWORD).status_code == 302
         stack.shell(f": > {STATE}/{name}")
-        poll(lambda: IN_FORCE in stack.log(), 10, "the line about it")
-        assert f"{STATE}/{name} is damaged. {IN_FORCE}" in stack.log()
+        stack.told(f"{STATE}/{name} is damaged. {IN_FORCE}")
         assert_closed_to_strangers(stack, authority)
         assert owner.is_logged_in()
         assert other.login(PASSWORD).status_code == 302
@@ -67,7 +66,7 @@ def test_after_any_damage_a_new_password_counts_at_once(own_stack: MakeStack) ->
     for damage in DAMAGE:
         lines = stack.log().count(IN_FORCE)
         stack.shell(damage.replace("F", f"{STATE}/password-hash"))
-        poll(partial(more_lines, stack, lines), 10, f"the line about {damage}")
+        poll(partial(more_lines, stack, lines), wanted=f"the line about {damage}")
     assert_closed_to_strangers(stack, authority)
     with visitor(stack, authority) as client:
         assert client.login(first).status_code == 302
@@ -75,7 +74,7 @@ def test_after_any_damage_a_new_password_counts_at_once(own_stack: MakeStack) ->
         stack.shell(f"rmdir {STATE}/password-hash")
         second = re.search(r"shown this once: (\S+)", stack.workhorse("reset-password"))
         assert second
-        poll(lambda: is_signed_out(client), 10, "the sign-out")
+        poll(lambda: is_signed_out(client), wanted="the sign-out")
         answer = client.login(second[1])
         assert answer.status_code == 302
         # The browser is still known, so it needs no new cookie for that.
@@ -91,7 +90,7 @@ def test_a_password_that_is_replaced_in_the_second_of_the_start_counts(own_stack
     points = "def _jupyter_server_extension_points(): return [dict(module='replaces_password')]"
     add_extension(stack, "replaces_password", f"{points}\ndef _load_jupyter_server_extension(app): {write}\n")
     stack.up()
-    poll(lambda: SIGNED_OUT in stack.log(), 10, "the new password")
+    poll(lambda: SIGNED_OUT in stack.log(), wanted="the new password")
     with visitor(stack, stack.authority()) as client:
         assert client.login(stack.generated_password()).status_code == 401
         assert client.login(PASSWORD).status_code == 302

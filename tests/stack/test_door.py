@@ -53,7 +53,7 @@ def refusal(stack: Stack, authority: Path, address: str | None = None, at_least_
         is_refused = response.status_code == 429
         return [response] if is_refused and int(response.headers["Retry-After"]) >= at_least_seconds else []
 
-    return poll(attempt, 60, "a refusal")[0]
+    return poll(attempt, wanted="a refusal")[0]
 
 
 def test_the_waits_of_one_address_grow_and_the_form_tells_them(proxied: Stack, trusted: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_waits_of_one_address_grow_and_the_form_tells_them(proxied: Stack, t
         assert f"{TOO_MANY} {waits[-1]} second" in refused.text
         assert 'name="password"' in refused.text
         told = time.monotonic()
-        poll(lambda: guess(proxied, trusted, "203.0.113.1") == 401 or None, 20, "the end of the wait")
+        poll(lambda: guess(proxied, trusted, "203.0.113.1") == 401 or None, wanted="the end of the wait")
         assert time.monotonic() - told >= waits[-1] - 1
     assert waits == sorted(waits)
     assert waits[-1] >= 3 * waits[0]
@@ -79,7 +79,7 @@ def test_the_right_password_is_refused_too_while_an_address_waits(proxied: Stack
         waiting = client.login(PASSWORD)
         assert waiting.status_code == 429
         assert not client.is_logged_in()
-        poll(lambda: client.login(PASSWORD).status_code == 302 or None, 20, "the end of the wait")
+        poll(lambda: client.login(PASSWORD).status_code == 302 or None, wanted="the end of the wait")
         assert client.is_logged_in()
 
 
@@ -121,7 +121,7 @@ def test_a_guess_holds_up_nobody_s_work(proxied: Stack, trusted: Path) -> None:
         assert kernel.run("print('ready')") == "ready\n"
         addresses = [f"203.0.113.{100 + number}" for number in range(30)]
         guesses = [pool.submit(guess, proxied, trusted, address) for address in addresses]
-        poll(lambda: any(each.done() for each in guesses) or None, 20, "the first guess's end")
+        poll(lambda: any(each.done() for each in guesses) or None, wanted="the first guess's end")
         for _ in range(3):
             assert kernel.run("print(1)") == "1\n"
         # argon2 takes a tenth of a second for each; on the event loop, no message could pass until the last.
@@ -154,7 +154,7 @@ def test_a_known_device_logs_in_amid_a_flood_from_its_own_address(stack: Stack, 
 
 def test_a_sign_out_leaves_a_device_known_amid_a_flood(stack: Stack, authority: Path, owner: Client) -> None:
     stack.workhorse("sign-out")
-    poll(lambda: is_signed_out(owner), 10, "the sign-out")
+    poll(lambda: is_signed_out(owner), wanted="the sign-out")
     flood(stack, authority, [None] * 20)
     refusal(stack, authority, at_least_seconds=4)
     with visitor(stack, authority) as unknown:

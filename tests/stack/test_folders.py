@@ -68,7 +68,7 @@ def test_a_certificate_that_finds_no_room_is_told_and_the_server_serves_on(own_s
         fill_state(stack)
         # Overwritten in its place: what is removed would leave room for the new one.
         stack.shell("printf %0200d 0 | dd of=/var/lib/workhorse/tls/server.pem conv=notrunc")
-        poll(lambda: "No space left on device" in stack.log() or None, wanted="the reason in the log")
+        stack.told("No space left on device")
         client.session.close()
         assert client.is_logged_in()
         stack.shell(f"rm {FILLER}")
@@ -89,7 +89,7 @@ def test_a_login_that_finds_no_room_in_the_list_is_let_in_and_told(own_stack: Ma
         with Client(stack.url, authority) as another:
             assert another.login(PASSWORD).status_code == 302
             assert another.is_logged_in()
-        assert f"{LOGINS} can't be written: No space left on device." in stack.log()
+        stack.told(f"{LOGINS} can't be written: No space left on device.")
         assert stack.shell(f"cat {LOGINS}") == listed
         stack.shell(f"rm {FILLER}")
         assert client.login(PASSWORD).status_code == 302
@@ -106,8 +106,8 @@ def test_a_code_that_can_t_be_kept_as_spent_is_refused_and_told(own_stack: MakeS
     with Client(stack.url, stack.authority()) as client:
         fill_state(stack)
         assert client.login(PASSWORD, fresh_code(phone)).status_code == 401
-        assert "A right code is refused, since it can't be kept as spent" in stack.log()
-        assert f"{SECOND_FACTOR} can't be written: No space left on device." in stack.log()
+        stack.told("A right code is refused, since it can't be kept as spent")
+        stack.told(f"{SECOND_FACTOR} can't be written: No space left on device.")
         assert stack.shell(f"cat {SECOND_FACTOR}") == kept
         stack.shell(f"rm {FILLER}")
         assert client.login(PASSWORD, fresh_code(phone)).status_code == 302

@@ -84,7 +84,7 @@ def test_a_login_that_has_ended_is_a_stranger_s(stack: Stack, authority: Path, t
         request = head + b"\r\nContent-Length: 10000000\r\n\r\n"
         assert exchange(stack.port, tls, request, 1) is None, "the body of a member is awaited"
         stack.workhorse("sign-out")
-        poll(lambda: is_signed_out(client), 5, "the sign-out")
+        poll(lambda: is_signed_out(client), wanted="the sign-out")
         assert status_of(exchange(stack.port, tls, request, ANSWER_SECONDS)) == 400
 
 

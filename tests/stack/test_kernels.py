@@ -107,7 +107,7 @@ def kernels_with(client: Client, *names: str) -> dict[str, str]:
         found = client.kernel_names()
         return found if found.keys() >= set(names) else None
 
-    return poll(look, 20, f"the kernels {', '.join(names)}")
+    return poll(look, wanted=f"the kernels {', '.join(names)}")
 
 
 def kernel_in(environment: str, name: str, program: str = "python") -> str:

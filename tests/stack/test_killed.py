@@ -59,7 +59,7 @@ def test_the_start_after_a_killed_one_serves(own_stack: MakeStack, first_start_s
     stack.compose("create", "--no-build")
     killed = start_and_kill(stack.project, 1.1 * first_start_seconds * point / (POINTS - 1))
     stack.compose("start")
-    poll(lambda: stack.container.attrs["State"]["Health"]["Status"] == "healthy" or None, 60, "health")
+    poll(lambda: stack.container.attrs["State"]["Health"]["Status"] == "healthy" or None, wanted="health")
     # The last password that was shown is the one that opens, whenever the kill came.
     said = killed + stack.log()
     password = [line.split()[1] for line in said.splitlines() if "made up now" in line][-1]

@@ -127,13 +127,12 @@ def test_a_name_that_the_certificate_lacks_is_told_with_its_line(stack: Stack, a
     for _ in range(2):
         come_by(stack, authority, "cluster.example.net")
     line = "SERVER_NAMES=lab.example.org,192.168.77.7,cluster.example.net"
-    poll(lambda: line in stack.log(), 10, "the line to add")
-    assert stack.log().count(line) == 1
+    assert stack.told(line).count(line) == 1
 
 
 def test_a_stranger_s_name_is_not_told(stack: Stack, client: Client) -> None:
     requests.get(f"{stack.url}/login", headers={"Host": "evil.example.net"}, verify=str(client.authority), timeout=30)
     # A member who comes later and is told shows that the log has got as far.
     come_by(stack, client.authority, "later.example.net")
-    poll(lambda: "later.example.net" in stack.log(), 10, "a member's line")
+    poll(lambda: "later.example.net" in stack.log(), wanted="a member's line")
     assert "evil.example.net" not in stack.log()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import load_pem_x509_certificate
 
+from entrypoint.causes import MENDED_AFTER
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.handshakes import PATIENCE_SECONDS, Beside, Door, trusting
@@ -45,10 +47,15 @@ def test_sixty_renewals_cost_no_handshake_and_no_line(stack: Stack, authority: P
         lines = beside.submit(kernel.run, PRINT.format(count=RENEWALS), 240)
         container = stack.container
         for _ in range(RENEWALS):
-            before = door.serial()
+            before, seen = door.serial(), len(handshakes.results)
             # The server signs another as soon as it notices that this one is gone.
             container.exec_run(["rm", "/var/lib/workhorse/tls/server.pem"], user="0")
-            poll(lambda before=before: door.serial() != before or None, 20, "another certificate")  # type: ignore[misc]
+            poll(
+                lambda before=before, seen=seen: (  # type: ignore[misc]
+                    len(handshakes.results) > seen + 5 and handshakes.results[-1] != before
+                ),
+                wanted="another certificate, beside other handshakes",
+            )
         printed = lines.result()
     kernel.shut_down()
     assert printed.split() == list(map(str, range(RENEWALS)))
@@ -139,7 +146,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, university: University) -> It
 
 def test_a_replaced_certificate_is_served_within_a_minute(desk: Desk) -> None:
     desk.put_and_wait(desk.issue(), NOTICED_SECONDS)
-    assert "Now serving: your own certificate for desk.example.org, lab.example.org" in desk.stack.log()
+    desk.line("Now serving: your own certificate for desk.example.org, lab.example.org")
 
 
 def encrypt_the_key(desk: Desk, pair: Pair) -> None:
@@ -280,7 +287,7 @@ def spoil(desk: Desk, number: int) -> str:
 
 def test_a_thousand_replacements_sound_and_not_fail_no_handshake_and_fill_no_log(desk: Desk) -> None:
     pairs = [desk.issue() for _ in range(10)]
-    began = len(desk.stack.log().splitlines())
+    began, begun_at = len(desk.stack.log().splitlines()), time.monotonic()
     causes = set()
     with Beside(desk.door().serial, every_seconds=0.02) as handshakes:
         for number in range(REPLACEMENTS):
@@ -295,7 +302,8 @@ def test_a_thousand_replacements_sound_and_not_fail_no_handshake_and_fill_no_log
     assert handshakes.failures == []
     assert handshakes.slowest < PATIENCE_SECONDS
     assert len(causes) == 5
-    # A write in two steps may be read between them, which is a cause of its own, but none is told twice.
+    # A write in two steps may be read between them, which is a cause of its own, but none is told twice in a minute.
+    minutes = int((time.monotonic() - begun_at) / MENDED_AFTER.total_seconds())
     refusals = Counter(line[line.index("are not used") :] for line in desk.stack.log().splitlines()[began:]
                        if "are not used" in line)  # fmt: skip
-    assert set(refusals.values()) == {1}
+    assert 1 <= max(refusals.values()) <= 1 + minutes

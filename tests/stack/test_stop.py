@@ -40,8 +40,7 @@ def test_stop_ends_a_busy_kernel_and_its_children_within_five_seconds(own_stack:
         client.login(PASSWORD)
         kernel = client.start_kernel()
         kernel.send(CODE)
-        while not (stack.repositories / "running").exists():
-            kernel.socket.recv()
+        poll(lambda: (stack.repositories / "running").exists(), wanted="the busy kernel")
         asked = int(time.time())
         stack.compose("stop")
     state = stack.container.attrs["State"]
@@ -59,6 +58,6 @@ def test_guesses_that_wait_for_their_check_hold_up_no_stop(own_stack: Callable[.
         opened = [connections.enter_context(connect(stack.port, tls)) for _ in range(95)]
         for number, connection in enumerate(opened):
             connection.sendall(form.post(b"password=wrong", f"X-Forwarded-For: 203.0.113.{number}"))
-        poll(lambda: "A wrong password" in stack.log(), 20, "the first guess's end")
+        stack.told("A wrong password")
         stack.compose("stop", "-t", str(SECONDS))
     assert stack.container.attrs["State"]["ExitCode"] == 0
