@@ -42,6 +42,8 @@ class ToldConnection(ZMQChannelsWebsocketConnection):
         return header
 
     def connect(self) -> Any:
+        # Of the several messages that a cell brings about, each would wait for the acknowledgement of the one before.
+        self.websocket_handler.set_nodelay(True)
         connected = super().connect()
         # Nobody was connected when it happened: the first who comes is told, below the cell that ran last.
         if connected and self.kernel_manager.untold:

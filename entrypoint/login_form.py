@@ -52,6 +52,13 @@ class LoginHandler(LoginFormHandler):
             make_known(self, door.device_secret)
         self._redirect_safe(self.get_argument("next", default=self.base_url))
 
+    def _redirect_safe(self, url: str, default: str | None = None) -> None:
+        """Jupyter's own, but to the start page where an address can't be read or sent, or seems to name a host."""
+        try:
+            super()._redirect_safe(self.base_url if url.startswith(("//", "/\\", "\\")) else url, default)
+        except ValueError:
+            self.redirect(self.base_url)
+
     def _refuse(self, wait_seconds: float) -> None:
         seconds = math.ceil(wait_seconds)
         self.set_status(429)
