@@ -22,6 +22,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler
 from traitlets import Bool, Unicode
 
+from entrypoint.behalf import in_own_name
 from entrypoint.clients import client_address, client_group, parse_networks
 from entrypoint.devices import device_of
 from entrypoint.errors import WorkhorseError
@@ -143,7 +144,9 @@ class Door(PasswordIdentityProvider):
         knew_password = verdict.password and not verdict.opens
         self.logins = added(self.logins, Login(now, address, agent, verdict.opens, knew_password=knew_password))
         wrong = "The right password with a wrong or used code" if knew_password else "A wrong password"
-        self.log.warning("%s from %s (%s).", "Login" if verdict.opens else wrong, address, agent)
+        said = "Login" if verdict.opens else wrong
+        # As many as the limiter admits.
+        in_own_name(self.log.warning, "%s from %s (%s).", said, address, agent)
         return self.logins
 
 

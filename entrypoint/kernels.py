@@ -16,6 +16,7 @@ from traitlets import default
 
 from entrypoint.errands import Errands
 from entrypoint.expendable import expendable
+from entrypoint.file_limit import with_inherited_limit
 from entrypoint.holders import find_holders
 from entrypoint.memory import KillWatch, explanation, kill_count, limit_bytes, machine_bytes
 
@@ -43,7 +44,7 @@ class ExpendableKernel(ServerKernelManager):
         self.watch = KillWatch(kill_count())
         # Whoever starts a process waits until it is in its folder.
         await look_at(options.get("cwd"))
-        await super()._async_launch_kernel(expendable(kernel_cmd), **options)
+        await super()._async_launch_kernel(expendable(with_inherited_limit(kernel_cmd)), **options)
 
     async def is_alive(self) -> bool:
         """Jupyter's own, asked every 3 seconds, which besides finds out what a dead kernel died of."""

@@ -18,16 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.utils import JupyterServerAuthWarning, url_path_join
 from jupyterlab.labapp import LabApp
+from tornado.httpserver import HTTPServer
 from traitlets.config import Config
 
 from entrypoint.credentials import follow_credentials
 from entrypoint.door import HealthHandler
+from entrypoint.file_limit import raise_file_limit
 from entrypoint.headers import protect
 from entrypoint.kernel_pictures import look_before_pictures
 from entrypoint.leftovers import clear
 from entrypoint.names import LOCAL_NAMES, ServerName, reason_against
 from entrypoint.news import tell_news
 from entrypoint.places import Places
+from entrypoint.reception import Reception
+from entrypoint.strangers_share import keep_whose_failure_it_is, share_streams
 from entrypoint.terminals import look_before_opening
 from entrypoint.tls_context import make_context
 from entrypoint.trust_page import add_trust_page
@@ -48,6 +52,9 @@ def main(config_file: Path) -> None:
     config = json.loads(config_file.read_text())
     # Extensions that leave the guarding to jupyter-server, which does guard them.
     warnings.simplefilter("ignore", JupyterServerAuthWarning)
+    raise_file_limit()
+    share_streams()
+    HTTPServer.configure(Reception)
     app = LabApp.initialize_server(argv=[], config=Config(with_quiet_start(config)))
     for log in (app.log, logging.getLogger("tornado.general")):
         log.addFilter(is_worth_a_line)
@@ -60,6 +67,7 @@ def main(config_file: Path) -> None:
     look_before_opening(app.root_dir)
     look_before_pictures()
     app.io_loop.add_callback(app.kernel_spec_manager.refresh)
+    keep_whose_failure_it_is(app.io_loop.asyncio_loop)
     app.io_loop.add_callback(follow_credentials, app, places)
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,13 +13,12 @@ from jupyterlab_server.licenses_handler import LicensesHandler  # type: ignore[i
 from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError, decode_signed_value
 
+from entrypoint.behalf import is_for_a_stranger
+from entrypoint.caller import current_caller
+from entrypoint.rooms import PATIENCE_SECONDS
+
 # The form with the longest password there may be, of four-byte characters, each of which becomes 12.
 BODY_BYTES_MAX = 64 * 1024
-# How the lines begin that any request can bring about, with up to 64 kB of its sender's choice.
-OF_STRANGERS = (
-    "Malformed HTTP message", "Unsatisfiable read", "Clearing invalid/expired login cookie",
-    "Invalid cookie signature", "Expired cookie", "Cookie timestamp in future", "Tampered cookie",
-)  # fmt: skip
 
 
 def bound_strangers(web_app: Any, log: logging.Logger) -> None:
@@ -27,6 +27,7 @@ def bound_strangers(web_app: Any, log: logging.Logger) -> None:
     let_errors_be_nobodys()
     let_licenses_refuse()
     leave_strangers_out_of_the_log(log)
+    pass_over_odd_names()
 
 
 def limit_bodies(web_app: Any) -> None:
@@ -34,8 +35,12 @@ def limit_bodies(web_app: Any) -> None:
     find = web_app.find_handler
 
     def find_handler(request: HTTPServerRequest, **options: Any) -> Any:
-        if not has_login(request, web_app.settings):
+        is_logged_in = has_login(request, web_app.settings)
+        if not is_logged_in:
             request.connection.set_max_body_size(BODY_BYTES_MAX)
+            request.connection.set_body_timeout(PATIENCE_SECONDS)
+        if caller := current_caller.get():
+            caller.asked(is_logged_in)
         return find(request, **options)
 
     web_app.find_handler = find_handler
@@ -104,4 +109,15 @@ def is_failure(record: logging.LogRecord) -> bool:
 
 
 def is_not_a_stranger_s(record: logging.LogRecord) -> bool:
-    return not str(record.msg).startswith(OF_STRANGERS)
+    return is_failure(record) or not is_for_a_stranger()
+
+
+def pass_over_odd_names() -> None:
+    """A name in a greeting (SNI) that is no text: ssl refuses it, and can tell nobody but this hook (CPython 3.13)."""
+    tell = sys.unraisablehook
+
+    def tell_but_that(failure: Any) -> None:
+        if not (is_for_a_stranger() and isinstance(failure.exc_value, UnicodeDecodeError)):
+            tell(failure)
+
+    sys.unraisablehook = tell_but_that

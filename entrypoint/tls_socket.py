@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import weakref
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 # The same library that Python's ssl is linked to, which is loaded already.
@@ -42,41 +43,51 @@ class ServerSocket(ssl.SSLSocket):
         return created
 
     def do_handshake(self, block: bool = False) -> None:
-        _clear_errors()
         ServerSocket.open.add(self)
         try:
-            super().do_handshake(block)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError as error:
-            if error.reason == "HTTP_REQUEST":
+            with _apart():
+                super().do_handshake(block)
+        except ssl.SSLEOFError as error:
+            if isinstance(error.__cause__, ssl.SSLError) and error.__cause__.reason == "HTTP_REQUEST":
                 self._redirect()
-            raise hung_up(error) from error
+            raise
 
     def recv_into(self, *arguments: Any, **options: Any) -> int:
-        _clear_errors()
-        return super().recv_into(*arguments, **options)
+        with _apart():
+            return super().recv_into(*arguments, **options)
 
     def send(self, *arguments: Any, **options: Any) -> int:
-        _clear_errors()
-        return super().send(*arguments, **options)
+        with _apart():
+            return super().send(*arguments, **options)
 
     def read(self, *arguments: Any, **options: Any) -> Any:
-        _clear_errors()
-        return super().read(*arguments, **options)
+        with _apart():
+            return super().read(*arguments, **options)
 
     def write(self, *arguments: Any, **options: Any) -> int:
-        _clear_errors()
-        return super().write(*arguments, **options)
+        with _apart():
+            return super().write(*arguments, **options)
 
     def unwrap(self) -> socket.socket:
-        _clear_errors()
-        return super().unwrap()
+        with _apart():
+            return super().unwrap()
 
     def _redirect(self) -> None:
         with contextlib.suppress(OSError):
             request = socket.socket.recv(self, REQUEST_BYTES_MAX)
             socket.socket.send(self, redirect_to_https(request))
+
+
+@contextlib.contextmanager
+def _apart() -> Iterator[None]:
+    """Around each call of OpenSSL, whose errors are this connection's alone, and end it."""
+    _clear_errors()
+    try:
+        yield
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        raise
+    except ssl.SSLError as error:
+        raise hung_up(error) from error
 
 
 def hung_up(error: OSError) -> ssl.SSLEOFError:
