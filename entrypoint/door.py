@@ -26,7 +26,7 @@ from entrypoint.behalf import in_own_name
 from entrypoint.clients import client_address, client_group, parse_networks
 from entrypoint.devices import device_of
 from entrypoint.errors import WorkhorseError
-from entrypoint.limiter import Limiter
+from entrypoint.guesses import KeptCounts, read_limiter
 from entrypoint.logins import Login, added, browser_name, read_logins, write_logins
 from entrypoint.places import Places
 from entrypoint.private_files import write_private
@@ -61,7 +61,7 @@ class Door(PasswordIdentityProvider):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.places = Places()
-        self.limiter = Limiter()
+        self.limiter = read_limiter(self.places.guesses)
         self.proxies = parse_networks(self.trusted_proxies)
         self.device_secret = self.places.device_secret.read_bytes()
         self.logins = read_logins(self.places.logins)
@@ -70,6 +70,7 @@ class Door(PasswordIdentityProvider):
         self.lanes = {known: ThreadPoolExecutor(1, initializer=_give_way) for known in (False, True)}
         # What is written may have to wait for the disk. One at a time, so that no code can serve twice.
         self.desk = ThreadPoolExecutor(1)
+        self.counts = KeptCounts(self.limiter, self.places.guesses, self.desk, self.log)
         self.websockets: WeakSet[WebSocketHandler] = WeakSet()
 
     def close(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from math import inf, isfinite
+from typing import Any
 
 DEVICE = "device:"
 # Browsers share so many budgets at random. Whoever once knew the password may have gathered cookies of them all, and
@@ -24,6 +26,10 @@ FAILURES_MAX = 15
 BURST_GUESSES = 100
 REFILL_SECONDS = 5
 
+# More than there can be (see Limiter), each an address, a network or a device's number.
+CLIENTS_MAX = 20_000
+CLIENT_CHARACTERS_MAX = 64
+
 
 @dataclass(frozen=True)
 class _Record:
@@ -37,9 +43,16 @@ class _Record:
         """One failure is forgiven for each hour since the latest."""
         return max(0, self.failures - int((now - self.failed_at) // FORGIVING_SECONDS))
 
+    def moved(self, later_by: float, now: float) -> _Record:
+        """The same on another clock, and no worse than a failure of this moment."""
+        if type(self.failures) is not int or not 0 < self.failures <= FAILURES_MAX:
+            raise ValueError("no number of failures")
+        failed_at = min(_number(self.failed_at) + later_by, now)
+        return _Record(self.failures, failed_at, min(_number(self.waits_until) + later_by, now + WAIT_SECONDS_MAX))
+
 
 class Limiter:
-    """Says how long a client has to wait for its next guess; one instance, in the server's memory.
+    """Says how long a client has to wait for its next guess; one instance, of which `guesses` keeps a copy.
 
     A client is an address group, or `device:` and the id from a cookie that the server signed at an earlier login.
     Addresses have a budget each and one in common, which a flood can use up for a browser that is new here.
@@ -90,6 +103,32 @@ class Limiter:
         if self._records.pop(client, None) and not _is_device(client):
             self._budget_full_at -= REFILL_SECONDS
 
+    def counts(self) -> dict[str, Any]:
+        """What `with_counts` makes the same limiter of, as JSON has it; may be called beside the event loop."""
+        clients = self._records.copy()
+        budget = self._budget_full_at if isfinite(self._budget_full_at) else None
+        return {"budget_full_at": budget, "clients": {client: astuple(clients[client]) for client in clients}}
+
+    @classmethod
+    def with_counts(cls, counts: Mapping[str, Any], later_by: float, now: float) -> Limiter:
+        """The limiter that gave the counts, on a clock that shows so much more.
+
+        Whatever they say, nobody waits for longer than a guess can bring about.
+
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError: They are none.
+        """
+        limiter = cls()
+        limiter._now = now
+        if len(counts["clients"]) > CLIENTS_MAX:
+            raise ValueError("too many clients")
+        for client, values in counts["clients"].items():
+            limiter._records[_sound_client(client)] = _Record(*values).moved(later_by, now)
+        if counts["budget_full_at"] is not None:
+            latest = now + BURST_GUESSES * REFILL_SECONDS
+            limiter._budget_full_at = min(_number(counts["budget_full_at"]) + later_by, latest)
+        return limiter
+
     def _after_failure(self, record: _Record | None) -> _Record:
         failures = min(FAILURES_MAX, 1 + (record.failures_left(self._now) if record else 0))
         return _Record(failures, self._now, self._now + wait_after(failures))
@@ -105,6 +144,18 @@ class Limiter:
 def wait_after(failures: int) -> float:
     """The seconds to wait after so many failures: none for the first few, then 1, 2, 4 ... up to 15 minutes."""
     return 0.0 if failures < FREE_FAILURES else min(WAIT_SECONDS_MAX, 2.0 ** (failures - FREE_FAILURES))
+
+
+def _number(value: object) -> float:
+    if type(value) not in (int, float) or not isfinite(value):  # type: ignore[arg-type]
+        raise ValueError("no number")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _sound_client(client: object) -> str:
+    if not isinstance(client, str) or len(client) > CLIENT_CHARACTERS_MAX:
+        raise ValueError("no client")
+    return client
 
 
 def _is_device(client: str) -> bool:

@@ -36,6 +36,8 @@ class LoginHandler(LoginFormHandler):
         if wait := door.limiter.begin(budget, time.monotonic()):
             self._refuse(wait)
             return
+        # Before it is known whether the guess is right, or a crash would give it back.
+        await door.counts.keep()
         is_known = budget.startswith(DEVICE)
         password, code = (self.get_body_argument(name, "") for name in ("password", "code"))
         if not await door.judge(self, password, code, is_known):
@@ -43,6 +45,7 @@ class LoginHandler(LoginFormHandler):
             self._tell(WRONG_CODE if door.second_factor else WRONG)
             return
         door.limiter.succeeded(budget)
+        await door.counts.keep()
         self._let_in(door)
 
     def _let_in(self, door: Door) -> None:

@@ -145,5 +145,10 @@ class Places:
         return self.state / "installation.json"
 
     @property
+    def guesses(self) -> Path:
+        """The limiter's counts, which outlive the server."""
+        return self.state / "guesses.json"
+
+    @property
     def config(self) -> Path:
         return self.state / "jupyter_server_config.json"

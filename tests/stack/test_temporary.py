@@ -35,7 +35,7 @@ def test_everybody_may_write_there_and_nobody_deletes_another_s(stack: Stack) ->
 
 def test_the_kernels_connection_files_are_in_memory_and_the_person_s_alone(stack: Stack, client: Client) -> None:
     kernel = client.start_kernel()
-    folder, mode = stack.shell("stat -fc %T /run/workhorse/server/jupyter; stat -c %a /run/workhorse/server/jupyter").split()
+    folder, mode = stack.shell("cd /run/workhorse/server && stat -fc %T jupyter && stat -c %a jupyter").split()
     assert (folder, int(mode, 8) & (stat.S_IRWXG | stat.S_IRWXO)) == ("tmpfs", 0)
     assert f"kernel-{kernel.id}.json" in stack.shell("ls /run/workhorse/server/jupyter")
     kernel.shut_down()

@@ -1,0 +1,69 @@
+"""Strangers who connect and do next to nothing, from a process of their own with as many files as they need.
+
+Run by `tests.stack.test_silent_strangers` in a container on the host's network, so that it is apart from the test's own
+limits, and has the address that every connection through a published port has.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+import time
+
+
+def greeting() -> bytes:
+    """What a TLS client says first."""
+    outgoing = ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        return outgoing.read()
+    raise AssertionError("a handshake without an answer")
+
+
+def shaken(connection: socket.socket) -> socket.socket:
+    """After a handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(connection)
+
+
+def are_open(connections: list[socket.socket], word: bytes) -> int:
+    """How many take another byte."""
+    count = 0
+    for connection in connections:
+        try:
+            connection.send(word)
+            count += 1
+        except OSError:
+            continue
+    return count
+
+
+def main(kind: str, host: str, port: int, count: int, seconds: float) -> None:
+    """Connects, says `there`, and stays: silent, a byte a second, greeted without an end, or asking nothing."""
+    first, connections, refused = greeting(), list[socket.socket](), 0
+    for _ in range(count):
+        try:
+            connection = socket.create_connection((host, port), timeout=20)
+            if kind == "greeting":
+                connection.sendall(first)
+            connections.append(shaken(connection) if kind in ("asking", "slowly asking") else connection)
+        except OSError:
+            refused += 1
+    print(f"there: {len(connections)}, refused: {refused}", flush=True)
+    end, number = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        if kind == "slow":
+            are_open(connections, first[number : number + 1])
+        elif kind == "slowly asking":
+            are_open(connections, b"GET /login?"[number : number + 1] or b"x")
+        number += 1
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))

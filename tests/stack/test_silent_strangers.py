@@ -1,0 +1,174 @@
+"""Strangers who say nothing, or next to nothing: they cost little, keep nobody out, and leave nothing behind."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.guesses import WRONG, guess
+from tests.handshakes import Beside
+from tests.sockets import Form
+from tests.stack.test_fuzz import server_memory
+from tests.stacks import IMAGE, Stack, new_stack, poll, prepared
+
+PORT = 8888
+MEGABYTE = 2**20
+GROWN_BYTES_MAX = 64 * MEGABYTE
+LOG_BYTES_MAX = 10_000
+LOGIN_SECONDS_MAX = 5
+# Longer than a handshake and a request may take.
+STAY_SECONDS = 25
+SILENT = Path(__file__).parents[1] / "silent.py"
+KINDS = {"silent": 10_000, "slow": 2_000, "greeting": 4_000, "asking": 1_000, "slowly asking": 1_000}
+
+
+@pytest.fixture(scope="module", params=["1024", "1048576"])
+def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """In the place of the usual one: with a limit of files, and just the memory that a server needs."""
+    stack = new_stack(tmp_path_factory.mktemp("stack"), JUPYTER_PASSWORD=PASSWORD, MEMORY_LIMIT="230m")
+    limit_files(stack, request.param, request.param)
+    with prepared(stack):
+        stack.up()
+        yield stack
+
+
+def limit_files(stack: Stack, soft: str, hard: str) -> None:
+    (stack.folder / "docker-compose.override.yml").write_text(f"""
+services:
+  workhorse:
+    ulimits:
+      nofile: {{soft: {soft}, hard: {hard}}}
+""")
+
+
+@contextmanager
+def strangers(stack: Stack, kind: str, count: int, seconds: float = STAY_SECONDS) -> Iterator[subprocess.Popen[str]]:
+    """They are there once they say so, or are held up in their thousands by being turned away."""
+    networks = stack.container.attrs["NetworkSettings"]["Networks"].values()
+    address = next(iter(networks))["IPAddress"]
+    command = ["docker", "run", "--rm", "--network", "host", "--ulimit", "nofile=65536:65536"]
+    command += ["-v", f"{SILENT}:/silent.py:ro", "--entrypoint", "/opt/server/bin/python", IMAGE, "-I", "/silent.py"]
+    arguments = [kind, address, str(PORT), str(count), str(seconds)]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        yield process
+
+
+def log_in_and_run(stack: Stack, authority: Path) -> None:
+    with Client(stack.url, authority) as client:
+        began = time.monotonic()
+        assert client.login(PASSWORD).status_code == 302
+        assert time.monotonic() - began < LOGIN_SECONDS_MAX
+        assert client.run("print(1)") == "1\n"
+
+
+def open_files(stack: Stack) -> int:
+    return int(stack.shell("ls /proc/$(pgrep -P 1 -f entrypoint.server)/fd | wc -l"))
+
+
+@pytest.mark.parametrize(("kind", "count"), KINDS.items())
+def test_strangers_who_say_next_to_nothing_keep_nobody_out_and_leave_nothing(
+    stack: Stack, authority: Path, kind: str, count: int
+) -> None:
+    log_in_and_run(stack, authority)
+    files, memory, log = open_files(stack), server_memory(stack), len(stack.log())
+    with (
+        strangers(stack, kind, count) as process,
+        Beside(lambda: log_in_and_run(stack, authority), every_seconds=2) as logins,
+        Beside(lambda: server_memory(stack), every_seconds=2) as memories,
+    ):
+        process.wait(180)
+    took = max(value for value in memories.results if isinstance(value, int)) - memory
+    print(f"{kind}: {len(logins.results)} logins, the slowest {logins.slowest:.1f} s; {took // 1024} kB grown")
+    assert logins.failures == []
+    assert len(logins.results) >= 5
+    assert took < GROWN_BYTES_MAX
+    # Those that log in have lines of their own, with each kernel's.
+    assert strangers_lines(stack.log()[log:]) == []
+    poll(lambda: open_files(stack) <= files + 2 or None, 20, "as many open files as before")
+    assert server_memory(stack) - memory < 16 * MEGABYTE
+
+
+def strangers_lines(text: str) -> list[str]:
+    own = ("Login from", "ernel", "uffering", "estored", "iscarding")
+    return [line for line in text.splitlines() if not any(part in line for part in own)]
+
+
+def test_who_is_there_longest_with_nothing_said_goes_and_websockets_stay(stack: Stack, authority: Path) -> None:
+    with Client(stack.url, authority) as client:
+        assert client.login(PASSWORD).status_code == 302
+        kernel = client.start_kernel()
+        with strangers(stack, "silent", 3_000, 12) as process:
+            process.wait(120)
+        assert kernel.run("print(2)") == "2\n"
+
+
+@pytest.fixture
+def tls(stack: Stack, authority: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(authority))
+
+
+def shaken(stack: Stack, tls: ssl.SSLContext) -> ssl.SSLSocket:
+    connection = socket.create_connection(("127.0.0.1", stack.port), timeout=20)
+    return tls.wrap_socket(connection, server_hostname="localhost")
+
+
+def garbage(stack: Stack, tls: ssl.SSLContext, before: bytes = b"") -> None:
+    """A record that no key opens, after what came before it."""
+    with shaken(stack, tls) as connection:
+        connection.sendall(before)
+        time.sleep(0.01)
+        socket.socket.sendall(connection, b"\x17\x03\x03\x00\x40" + b"x" * 64)
+        connection.settimeout(5)
+        try:
+            while connection.recv(4096):
+                continue
+        except OSError:
+            return
+
+
+def test_garbage_after_the_handshake_is_no_line(stack: Stack, tls: ssl.SSLContext) -> None:
+    before = stack.log()
+    form = Form.fetch(stack.port, tls)
+    for _ in range(50):
+        garbage(stack, tls)
+        garbage(stack, tls, form.post(b"password=x")[:-5])
+    assert stack.log() == before
+
+
+def test_a_wrong_guess_is_a_line_all_the_same(stack: Stack, authority: Path) -> None:
+    before = stack.log().count("A wrong password")
+    assert guess(stack, authority) == 401
+    assert stack.log().count("A wrong password") == before + 1
+    assert WRONG not in stack.log()
+
+
+def test_kernels_have_the_limit_of_files_that_docker_gives(own_stack: Callable[..., Stack]) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    limit_files(stack, "1024", "4096")
+    stack.up()
+    server = stack.shell("grep 'Max open files' /proc/$(pgrep -P 1 -f entrypoint.server)/limits").split()
+    assert server[3:5] == ["4096", "4096"]
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
+        assert client.run("import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))") == "(1024, 4096)\n"
+
+
+def test_2600_silent_strangers_cost_no_kernel_its_variables(own_stack: Callable[..., Stack]) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, MEMORY_LIMIT="230m")
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
+        kernel = client.start_kernel()
+        kernel.run("kept = 3")
+        with strangers(stack, "silent", 2_600, 15) as process:
+            process.wait(120)
+        assert kernel.run("print(kept)") == "3\n"
