@@ -6,6 +6,7 @@ limits, and has the address that every connection through a published port has.
 
 from __future__ import annotations
 
+import resource
 import socket
 import ssl
 import sys
@@ -45,6 +46,8 @@ def are_open(connections: list[socket.socket], word: bytes) -> int:
 
 def main(kind: str, host: str, port: int, count: int, seconds: float) -> None:
     """Connects, says `there`, and stays: silent, a byte a second, greeted without an end, or asking nothing."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     first, connections, refused = greeting(), list[socket.socket](), 0
     for _ in range(count):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import ssl
 import subprocess
@@ -21,9 +22,10 @@ from tests.stack.test_fuzz import server_memory
 from tests.stacks import IMAGE, Stack, new_stack, poll, prepared
 
 PORT = 8888
+# What Docker gave until Engine 29, or as much as this machine lets it give.
+MOST_FILES = min(1_048_576, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 MEGABYTE = 2**20
 GROWN_BYTES_MAX = 64 * MEGABYTE
-LOG_BYTES_MAX = 10_000
 LOGIN_SECONDS_MAX = 5
 # Longer than a handshake and a request may take.
 STAY_SECONDS = 25
@@ -31,7 +33,7 @@ SILENT = Path(__file__).parents[1] / "silent.py"
 KINDS = {"silent": 10_000, "slow": 2_000, "greeting": 4_000, "asking": 1_000, "slowly asking": 1_000}
 
 
-@pytest.fixture(scope="module", params=["1024", "1048576"])
+@pytest.fixture(scope="module", params=[1024, MOST_FILES])
 def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stack]:
     """In the place of the usual one: with a limit of files, and just the memory that a server needs."""
     stack = new_stack(tmp_path_factory.mktemp("stack"), JUPYTER_PASSWORD=PASSWORD, MEMORY_LIMIT="230m")
@@ -41,7 +43,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         yield stack
 
 
-def limit_files(stack: Stack, soft: str, hard: str) -> None:
+def limit_files(stack: Stack, soft: int, hard: int) -> None:
     (stack.folder / "docker-compose.override.yml").write_text(f"""
 services:
   workhorse:
@@ -55,7 +57,7 @@ def strangers(stack: Stack, kind: str, count: int, seconds: float = STAY_SECONDS
     """They are there once they say so, or are held up in their thousands by being turned away."""
     networks = stack.container.attrs["NetworkSettings"]["Networks"].values()
     address = next(iter(networks))["IPAddress"]
-    command = ["docker", "run", "--rm", "--network", "host", "--ulimit", "nofile=65536:65536"]
+    command = ["docker", "run", "--rm", "--network", "host"]
     command += ["-v", f"{SILENT}:/silent.py:ro", "--entrypoint", "/opt/server/bin/python", IMAGE, "-I", "/silent.py"]
     arguments = [kind, address, str(PORT), str(count), str(seconds)]
     with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
@@ -91,14 +93,14 @@ def test_strangers_who_say_next_to_nothing_keep_nobody_out_and_leave_nothing(
     assert logins.failures == []
     assert len(logins.results) >= 5
     assert took < GROWN_BYTES_MAX
-    # Those that log in have lines of their own, with each kernel's.
+    # Less than 10 kB is asked for, and none is had; those who log in have lines of their own, with each kernel's.
     assert strangers_lines(stack.log()[log:]) == []
     poll(lambda: open_files(stack) <= files + 2 or None, 20, "as many open files as before")
     assert server_memory(stack) - memory < 16 * MEGABYTE
 
 
 def strangers_lines(text: str) -> list[str]:
-    own = ("Login from", "ernel", "uffering", "estored", "iscarding")
+    own = ("Login from", "ernel", "uffering", "No session ID")
     return [line for line in text.splitlines() if not any(part in line for part in own)]
 
 
@@ -153,7 +155,7 @@ def test_a_wrong_guess_is_a_line_all_the_same(stack: Stack, authority: Path) -> 
 
 def test_kernels_have_the_limit_of_files_that_docker_gives(own_stack: Callable[..., Stack]) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    limit_files(stack, "1024", "4096")
+    limit_files(stack, 1024, 4096)
     stack.up()
     server = stack.shell("grep 'Max open files' /proc/$(pgrep -P 1 -f entrypoint.server)/limits").split()
     assert server[3:5] == ["4096", "4096"]
