@@ -10,7 +10,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from entrypoint.private_files import Owner, make_private_folder, set_aside
+from entrypoint.private_files import (
+    Owner,
+    make_private_folder,
+    read_private,
+    replace_private,
+    set_aside,
+    write_private,
+)
 from entrypoint.state import keep_layout
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
@@ -88,3 +95,30 @@ def test_a_state_that_a_user_can_t_enter_is_told() -> None:
         told = told_as(ADA, lambda: keep_layout(state / "layout"))
         assert told.startswith(f"WorkhorseError: {state / 'layout'} can't be written: Permission denied.")
         assert told_as(ADA, lambda: set_aside(state / "layout")) == ""
+
+
+def test_what_is_private_is_its_owner_s_alone_whatever_the_umask(tmp_path: Path) -> None:
+    for before in (0, 0o022):
+        umask = os.umask(before)
+        try:
+            write_private(tmp_path / "key", b"secret", None)
+        finally:
+            os.umask(umask)
+        assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+    (tmp_path / "key").chmod(0o601)
+    assert read_private(tmp_path / "key") == b"secret"
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["key"]
+
+
+def test_what_is_replaced_is_kept_beside_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "authority.pem"
+    assert replace_private(path, b"first", None) is None
+    assert replace_private(path, b"second", None) == tmp_path / "authority.pem.set-aside-1"
+    assert replace_private(path, b"third", None) == tmp_path / "authority.pem.set-aside-2"
+    assert [file.read_bytes() for file in sorted(tmp_path.iterdir())] == [b"third", b"first", b"second"]
+
+
+def test_nothing_is_nothing_to_read_or_set_aside(tmp_path: Path) -> None:
+    assert read_private(tmp_path / "none") is None
+    assert set_aside(tmp_path / "none") is None
