@@ -97,7 +97,11 @@ def _refuse_used_home(home: Path, replace: bool) -> None:
 
 
 def _occupants(root: Path) -> list[Path]:
-    return [place for place in root.iterdir() if not place.name.startswith((ASIDE, RESTORING, lock.HALF_RESTORED))]
+    return [
+        place
+        for place in root.iterdir()
+        if place.name != lock.HALF_RESTORED and not place.name.startswith((ASIDE, RESTORING))
+    ]
 
 
 @contextmanager

@@ -21,13 +21,14 @@ from hypothesis import strategies as st
 from entrypoint import lock
 from entrypoint.archive import END, FORMAT, MANIFEST
 from entrypoint.environments import find_environments
+from entrypoint.errors import WorkhorseError
 from entrypoint.places import Places
 from entrypoint.restore import restore
 from entrypoint.untrusted import shown
 from tests.unit.test_backup import REPOSITORY, backed_up, fresh, members, new_places, places, refused, restored, write
 
 __all__ = ["fresh", "places"]
-SECONDS, PEAK_KB = 60, 250_000
+SECONDS, PEAK_KB = 60, 200_000
 HOSTILE = "\x1b]0;x\x07\x9b\u202e\u2028\udcff"
 
 # Prints the most memory that it and its children took, in kB.
@@ -36,6 +37,7 @@ import io, resource, sys
 from datetime import datetime, UTC
 from pathlib import Path
 from entrypoint.backup import backup
+from entrypoint.errors import WorkhorseError
 from entrypoint.errors import WorkhorseError
 from entrypoint.places import Places
 from entrypoint.restore import restore
@@ -47,7 +49,9 @@ try:
         with open(sys.argv[3], "rb") as file: restore(Places(Path(sys.argv[2])), file, True, say)
 except WorkhorseError as error:
     say(str(error))
-print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+# Not ru_maxrss of itself, which begins with what the process had that started this one.
+own = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+print(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
 """
 
 
@@ -120,7 +124,7 @@ def plant(root: Path, name: str, oddity: str) -> None:
         return
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(sorted(ODDITIES))), min_size=1, max_size=6))
 def test_whatever_lies_there_is_backed_up_and_restored(
     tmp_path_factory: pytest.TempPathFactory, planted: list[tuple[str, str]]
@@ -179,7 +183,7 @@ def test_a_link_that_is_swapped_in_leads_nowhere(places: Places, tmp_path: Path)
     write(tmp_path / "outside" / "secret", "of others")
     write(places.home / "folder" / "secret", "mine")
     write(places.home / "file", "mine")
-    words = [sys.executable, "-c", SWAP, places.home, tmp_path / "outside"]
+    words = [sys.executable, "-c", SWAP, str(places.home), str(tmp_path / "outside")]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as swapping:
         assert swapping.stdout and swapping.stdout.readline()
         archives = [backed_up(places)[0] for _ in range(100)]
@@ -228,7 +232,7 @@ MANIFESTS = (
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(MANIFESTS)
 def test_any_manifest_is_taken_or_refused_in_one_error(
     tmp_path_factory: pytest.TempPathFactory, manifest: bytes
@@ -238,7 +242,7 @@ def test_any_manifest_is_taken_or_refused_in_one_error(
     archive = raw_archive(manifest)
     try:
         restore(target, io.BytesIO(archive), True, said.append)
-    except lock.WorkhorseError as error:
+    except WorkhorseError as error:
         said = str(error).splitlines()
         assert len(said) == 2 and len(said[0]) < 3000
     assert all(line.isprintable() for line in said), said
@@ -254,11 +258,11 @@ def header_of(kind: bytes, size: int) -> bytes:
 @pytest.mark.parametrize(
     "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK], ids=str
 )
-def test_a_header_of_a_gigabyte_takes_no_memory(tmp_path: Path, kind: bytes) -> None:
+def test_a_header_of_256_megabytes_takes_no_memory(tmp_path: Path, kind: bytes) -> None:
     with gzip.open(tmp_path / "archive", "wb", 1) as file:
         file.write(gzip.decompress(raw_archive(b'{"format": 1}'))[:1024])
-        file.write(header_of(kind, 1 << 30))
-        for _ in range(1 << 8):
+        file.write(header_of(kind, 1 << 28))
+        for _ in range(1 << 6):
             file.write(b"x" * (1 << 22))
     assert "not a whole Workhorse backup" in run("restore", new_places(tmp_path / "new").root, tmp_path / "archive")
 
