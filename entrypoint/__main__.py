@@ -33,6 +33,7 @@ from entrypoint.state import (
 from entrypoint.status import status_now
 from entrypoint.tls import keep_certificates
 from entrypoint.trust import trust_company
+from entrypoint.untrusted import shown_lines
 
 PYTHON, TINI = "/opt/server/bin/python", "/usr/bin/tini"
 OPENSSL_CONFIG = Path(__file__).with_name("openssl.cnf")
@@ -106,7 +107,7 @@ def server_environment(environ: Mapping[str, str], alike: Iterable[str], places:
 
 
 def say(line: str) -> None:
-    print(line, flush=True)
+    print(shown_lines(line), flush=True)
 
 
 def main() -> None:
@@ -117,7 +118,7 @@ def main() -> None:
         else:
             start(os.environ, arguments, now)
     except WorkhorseError as error:
-        sys.exit(str(error))
+        sys.exit(shown_lines(str(error)))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from entrypoint.acme_causes import explain, explain_hook
 from entrypoint.lineage import Lineage
-from entrypoint.private_files import set_aside, write_private
-from entrypoint.trust import PUBLIC_AUTHORITIES
+from entrypoint.private_files import make_private_folder, set_aside, write_private
+from entrypoint.trust import BUNDLE_BYTES_MAX, PUBLIC_AUTHORITIES
+from entrypoint.untrusted import read_linked, read_untrusted
 
 # In the container, and above 1024 so that an unprivileged user may listen there on any network.
 HTTP_PORT = 8880
@@ -96,7 +97,7 @@ async def obtain(acme: Acme, name: str, environ: Mapping[str, str] = os.environ)
     """
     if acme.dns_hook and (reason := explain_hook(acme.dns_hook)):
         raise AcmeError(reason)
-    acme.folder.mkdir(mode=0o700, exist_ok=True)
+    make_private_folder(acme.folder)
     acme.lineage(name).set_aside_if_damaged()
     problem = await _run_certbot(acme, name, environ)
     # Lost by the server, or damaged here: a new account costs nothing.
@@ -134,7 +135,7 @@ def _trusted(acme: Acme, ca_file: Path, environ: Mapping[str, str]) -> Path:
     bundle = acme.folder / "authorities.pem"
     known = Path(environ.get("REQUESTS_CA_BUNDLE", PUBLIC_AUTHORITIES))
     try:
-        write_private(bundle, known.read_bytes() + b"\n" + ca_file.read_bytes(), None)
+        write_private(bundle, read_untrusted(known, BUNDLE_BYTES_MAX, follow=True) + b"\n" + read_linked(ca_file))
     except OSError as error:
         raise AcmeError(f"ACME_CA_FILE can't be read: {error.strerror}") from None
     return bundle
@@ -143,7 +144,7 @@ def _trusted(acme: Acme, ca_file: Path, environ: Mapping[str, str]) -> Path:
 def _problem_types(acme: Acme) -> str:
     # Certbot starts a new log with each run.
     try:
-        log = (acme.home / "logs/letsencrypt.log").read_text(errors="replace")
+        log = read_untrusted(acme.home / "logs/letsencrypt.log").decode(errors="replace")
     except OSError:
         return ""
     return "\n".join(("", *dict.fromkeys(re.findall(r"urn:ietf:params:acme:error:\w+", log))))

@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from entrypoint.untrusted import shown
+
 # The address by which Let's Encrypt lets a name that it has paused go on is longer than 500.
 LENGTH_MAX = 1000
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
@@ -119,7 +121,7 @@ def _detail(output: str) -> str:
     found = (text.format(match[1]) for sign, text in DETAILS if (match := re.search(sign, output, re.MULTILINE)))
     line = next(found, None) or _last_line(output)
     line = re.sub(r"/\.well-known/acme-challenge/[\w-]+", "/...", line.strip())
-    return line.rstrip(".")[:LENGTH_MAX] or "certbot gave no reason"
+    return shown(line.rstrip("."), LENGTH_MAX) or "certbot gave no reason"
 
 
 def _last_line(output: str) -> str:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 from entrypoint.acme import BACKOFF_LONGEST, Acme, backoff
 from entrypoint.private_files import write_private
+from entrypoint.untrusted import read_untrusted
+
+# At one a day at most, more than a century of them.
+FAILURES_MAX = 100_000
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,11 @@ class Attempt:
 def read_attempts(path: Path, acme: Acme) -> dict[str, Attempt]:
     """The last attempts, none of them if the settings have changed since or the file is damaged."""
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(read_untrusted(path))
         if kept["settings"] != _settings(acme):
             return {}
         return {name: _read_attempt(**attempt) for name, attempt in kept["names"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return {}
 
 
@@ -57,4 +61,6 @@ def _settings(acme: Acme) -> list[str]:
 def _read_attempt(next: str, failures: int, reason: str) -> Attempt:
     """Raises ValueError or TypeError where a value is not what was written."""
     time = datetime.fromisoformat(next).astimezone(UTC).isoformat()
+    if not 0 <= int(failures) <= FAILURES_MAX:
+        raise ValueError
     return Attempt(time, int(failures), str(reason))

@@ -22,6 +22,7 @@ from entrypoint.settings import Settings
 from entrypoint.settings_reader import IN_FILE
 from entrypoint.state import is_password_in_log
 from entrypoint.status import read_report
+from entrypoint.untrusted import read_untrusted, shown_lines
 
 PASSWORD_LENGTH_GOOD = 14
 IMAGE_AGE = timedelta(days=90)
@@ -50,7 +51,7 @@ def audit(places: Places, arguments: argparse.Namespace) -> int:
         identity = current_identity(places)
         findings = [*judge_password(password, places), *judge_password_file(password, places, identity), *findings]
     for finding in findings:
-        print(f"- {finding}\n")
+        print(f"- {shown_lines(str(finding))}\n")
     print(f"{len(findings)} found." if findings else "Nothing weak found.")
     if not password:
         print("The password is not known here, so it was not judged. On the host:")
@@ -85,10 +86,17 @@ def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
 
 def judge_password_file(settings: Settings, places: Places, identity: Identity) -> Iterator[Problem]:
     file, password = settings.jupyter_password_file, settings.jupyter_password
-    if file and password and not verifies(places.password_hash.read_text(errors="replace"), password):
+    if file and password and not _is_kept(password, places):
         yield Problem("The password in the file doesn't count yet: the one before does.", "docker compose restart")
     if exposure := password_exposure(settings, identity):
         yield exposure
+
+
+def _is_kept(password: str, places: Places) -> bool:
+    try:
+        return verifies(read_untrusted(places.password_hash).decode(), password)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def judge_door(settings: Settings, places: Places) -> Iterator[Problem]:

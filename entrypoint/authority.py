@@ -120,6 +120,16 @@ def load_authority(pem: bytes) -> Authority:
     Raises:
         ValueError: The text is not a matching pair of key and authority certificate.
     """
+    try:
+        return _read_authority(pem)
+    except ValueError:
+        raise
+    # cryptography has more errors than that for what is not a certificate, or an unusual one.
+    except Exception as error:
+        raise ValueError(f"it is of a kind that is unknown here ({error})") from None
+
+
+def _read_authority(pem: bytes) -> Authority:
     key = serialization.load_pem_private_key(pem, password=None)
     certificate = x509.load_pem_x509_certificate(pem)
     if not isinstance(key, ec.EllipticCurvePrivateKey):

@@ -88,7 +88,9 @@ def load_certificate(pem: bytes) -> Certificate:
     leaf = x509.load_pem_x509_certificate(pem)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != leaf.public_key():
         raise ValueError("its key and its certificate don't belong together")
-    return Certificate(leaf, key)
+    certificate = Certificate(leaf, key)
+    _ = certificate.names  # one without can't be judged
+    return certificate
 
 
 def reason_to_renew(

@@ -11,14 +11,15 @@ from entrypoint.errors import WorkhorseError
 from entrypoint.known_settings import read_known_settings
 from entrypoint.names import LOCAL_NAMES
 from entrypoint.places import Places
-from entrypoint.private_files import replace_private
+from entrypoint.private_files import forget, make_private_folder, replace_private
 from entrypoint.settings import Settings
 from entrypoint.sharing import MINUTES, PATH, apple_profile, open_sharing
+from entrypoint.untrusted import read_untrusted
 
 
 def read_authority(places: Places) -> Authority:
     try:
-        return load_authority(places.tls.authority.read_bytes())
+        return load_authority(read_untrusted(places.tls.authority))
     except (OSError, ValueError) as error:
         raise WorkhorseError.of(
             f"{places.tls.authority} can't be read: {error}.", "Start the server first: docker compose up -d"
@@ -33,7 +34,7 @@ def ca(places: Places, arguments: argparse.Namespace) -> int:
 
 def share_ca(places: Places, arguments: argparse.Namespace) -> int:
     if arguments.stop:
-        places.sharing.unlink(missing_ok=True)
+        forget(places.sharing)
         print("The authority's certificate is offered no more.")
         return 0
     authority, settings = read_authority(places), read_known_settings(places).settings
@@ -68,7 +69,7 @@ def renew(places: Places, _: argparse.Namespace) -> int:
         print("There is nothing to ask for: LETSENCRYPT_EMAIL is not set. The private authority's certificates")
         print("are renewed by themselves.")
         return 0
-    places.tls.attempts.unlink(missing_ok=True)
+    forget(places.tls.attempts)
     print("The next attempt starts within seconds: docker compose logs --follow workhorse")
     return 0
 
@@ -76,6 +77,7 @@ def renew(places: Places, _: argparse.Namespace) -> int:
 def new_authority(places: Places, _: argparse.Namespace) -> int:
     names = (*LOCAL_NAMES, *read_known_settings(places).settings.server_names)
     authority = make_authority(tuple(dict.fromkeys(names)), datetime.now(UTC))
+    make_private_folder(places.tls.path)
     # The running server makes one itself where it finds none.
     aside = replace_private(places.tls.authority, authority.pem)
     print("A new private authority signs from now on; the server changes over within seconds, and no kernel notices.")

@@ -34,6 +34,7 @@ from entrypoint.stamps import stamp
 from entrypoint.status import endings
 from entrypoint.tls import keep_certificates
 from entrypoint.tls_context import choose_by_name, make_context
+from entrypoint.untrusted import LINE_MAX, read_untrusted, shown
 
 LOOK_SECONDS = 1.0
 # However little changes: a certificate may come to its end.
@@ -61,10 +62,10 @@ class CertificateKeeper:
         self._endings: frozenset[str] | None = None
 
     def warn(self, line: str) -> None:
-        self.log.warning("%s", line)
+        self.log.warning("%s", shown(line, LINE_MAX))
 
     def alarm(self, line: str) -> None:
-        self.log.error("%s", line)
+        self.log.error("%s", shown(line, LINE_MAX))
 
     def has_other_for(self, name: str) -> bool:
         """Whether a certificate besides the private authority's holds a name."""
@@ -150,9 +151,7 @@ class CertificateKeeper:
         self.serve(choose_by_name(contexts[default.path], choose if len(sources) > 1 else None))
         for source in set(sources) - set(self.sources):
             if source.kind != PRIVATE or self.sources:
-                self.log.warning(
-                    "Now serving: %s, until %s.", _named(source), f"{source.certificate.last_day:%Y-%m-%d}"
-                )
+                self.warn(f"Now serving: {_named(source)}, until {source.certificate.last_day:%Y-%m-%d}.")
         self._tell_ended(sources, now)
         self.sources, self._contexts = sources, contexts
         self.hsts_names = frozenset(self._trusted_names(now))
@@ -165,7 +164,7 @@ class CertificateKeeper:
                 yield source.path, self._contexts[source.path]
                 continue
             try:
-                yield source.path, make_context(source.path)
+                yield source.path, make_context(source.certificate.pem)
             except OSError as error:
                 self.causes.meet(f"{source.path} is not served: {error}.", now)
 
@@ -198,7 +197,11 @@ class CertificateKeeper:
         """Leaves what it knows for `workhorse status`."""
         text = json.dumps([asdict(served) for served in describe(self.plan.names, self.sources)])
         path = self.places.certificate_report
-        if not path.exists() or path.read_text() != text:
+        try:
+            is_left = read_untrusted(path) == text.encode()
+        except OSError:
+            is_left = False
+        if not is_left:
             write_public(path, text.encode())
 
     async def run(self, now: Callable[[], datetime]) -> None:

@@ -14,6 +14,7 @@ from entrypoint.errors import WorkhorseError
 from entrypoint.known_settings import given_password
 from entrypoint.places import Places
 from entrypoint.privileges import become_owner
+from entrypoint.untrusted import shown_lines
 
 DESCRIPTION = """\
 Ask Workhorse about itself. On the host, in the folder of docker-compose.yml:
@@ -207,7 +208,7 @@ def main() -> None:
             f"The container's processes are used up ({error.strerror}).\n  To end all of them: docker compose restart"
         )
     except WorkhorseError as error:
-        sys.exit(str(error))
+        sys.exit(shown_lines(str(error)))
 
 
 if __name__ == "__main__":

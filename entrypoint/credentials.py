@@ -15,6 +15,7 @@ from entrypoint.password import is_hash
 from entrypoint.places import Places
 from entrypoint.stamps import stamp
 from entrypoint.tls_socket import ServerSocket
+from entrypoint.untrusted import read_untrusted
 
 LOOK_SECONDS = 1.0
 
@@ -61,7 +62,7 @@ def sound_text(file: Path, is_sound: Callable[[str], bool]) -> str:
         OSError: It can't be read.
         ValueError: It is not what it should be.
     """
-    text = file.read_text(errors="replace")
+    text = read_untrusted(file).decode(errors="replace")
     if not is_sound(text.strip()):
         raise ValueError(f"{file} is damaged")
     return text

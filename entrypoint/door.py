@@ -32,6 +32,7 @@ from entrypoint.places import Places
 from entrypoint.private_files import write_private
 from entrypoint.second_factor import NOBODY_ENROLLED, check, read_second_factor, to_json
 from entrypoint.strangers import bound_strangers
+from entrypoint.untrusted import read_untrusted
 
 # What a stranger gets to see; each may be asked for without a login, and nothing else.
 PUBLIC_PATHS = ("login", "logout", "health", "static/favicon.ico", "trust")
@@ -63,7 +64,7 @@ class Door(PasswordIdentityProvider):
         self.places = Places()
         self.limiter = read_limiter(self.places.guesses)
         self.proxies = parse_networks(self.trusted_proxies)
-        self.device_secret = self.places.device_secret.read_bytes()
+        self.device_secret = read_untrusted(self.places.device_secret)
         self.logins = read_logins(self.places.logins)
         # argon2 takes long by design, so it runs beside the event loop, one guess at a time, and gives way to the
         # kernels. Known devices have a lane of their own, past the strangers' queue: so at worst two run at once.

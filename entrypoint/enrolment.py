@@ -6,7 +6,7 @@ import argparse
 
 from entrypoint.known_settings import read_known_settings
 from entrypoint.places import Places
-from entrypoint.private_files import set_aside, write_private
+from entrypoint.private_files import write_private
 from entrypoint.second_factor import new_second_factor, provisioning_uri, to_json
 
 
@@ -15,8 +15,6 @@ def totp(places: Places, _: argparse.Namespace) -> int:
 
     settings = read_known_settings(places).settings
     factor, recovery_codes = new_second_factor()
-    if places.second_factor.is_dir():
-        set_aside(places.second_factor)
     write_private(places.second_factor, to_json(factor).encode())
     host = settings.server_names[0].text if settings.server_names else "workhorse"
     print("Scan this with an authenticator app:\n")

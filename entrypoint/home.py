@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from entrypoint.errors import WorkhorseError
-from entrypoint.private_files import Owner
+from entrypoint.private_files import Owner, set_aside
+from entrypoint.untrusted import read_linked
 
 DEFAULT_ENVIRONMENT = Path("/opt/conda/envs/default")
+# It takes one or two; but it may meet a pipe where it writes a script.
+VENV_SECONDS = 60
 PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
 
 
@@ -58,18 +61,24 @@ def prepare_venv(home: Path, environ: Mapping[str, str]) -> str | None:
     venv = venv_of(home)
     if _serves(venv, python):
         return None
-    result = subprocess.run(
-        [python, "-I", "-c", _MAKE_VENV, venv, PIP],
-        env={**environ, "HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode == 0:
-        return None
-    return (
-        f"{venv} can't be made, so pip can't install: {(result.stderr.strip() or 'no reason given').splitlines()[-1]}"
-    )
+    settings = venv / "pyvenv.cfg"
+    if not settings.is_file():
+        # Written through, it would never end, or be somebody else's.
+        set_aside(settings)
+    if reason := _make_venv(venv, python, {**environ, "HOME": str(home)}):
+        return f"{venv} can't be made, so pip can't install: {reason}"
+    return None
+
+
+def _make_venv(venv: Path, python: Path, environ: Mapping[str, str]) -> str | None:
+    command = [str(python), "-I", "-c", _MAKE_VENV, str(venv), PIP]
+    try:
+        result = subprocess.run(
+            command, env=environ, capture_output=True, errors="replace", check=False, timeout=VENV_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return f"it took longer than {VENV_SECONDS} seconds"
+    return (result.stderr.strip() or "no reason given").splitlines()[-1] if result.returncode else None
 
 
 # Runs in the default kernel's Python. Pip itself is the environment's own; the two lines call it, since a script's
@@ -91,8 +100,8 @@ for name in ("pip", "pip3"):
 def _serves(venv: Path, python: Path) -> bool:
     """Whether the virtual environment was made for the Python that the image holds now, and made to its end."""
     try:
-        made_for = (venv / "pyvenv.cfg").read_text()
-    except OSError:
+        made_for = read_linked(venv / "pyvenv.cfg").decode()
+    except (OSError, UnicodeDecodeError):
         return False
     # The module venv writes the file twice, and the first time without the default kernel's packages.
     lines = (f"executable = {python.resolve()}\n", "include-system-site-packages = true\n")

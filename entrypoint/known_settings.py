@@ -10,6 +10,7 @@ from entrypoint.errors import WorkhorseError
 from entrypoint.places import Places
 from entrypoint.public_files import write_public
 from entrypoint.settings import Settings, from_environ, variable_names
+from entrypoint.untrusted import read_untrusted
 
 # Kernels may read the file, and are told nothing about the password: neither it nor how good it is.
 PASSWORD = {"JUPYTER_PASSWORD", "JUPYTER_PASSWORD_FILE"}
@@ -36,7 +37,7 @@ def read_known_settings(places: Places) -> KnownSettings:
         WorkhorseError: It has not been started.
     """
     try:
-        known = json.loads(places.known_settings.read_text())
+        known = json.loads(read_untrusted(places.known_settings))
         return KnownSettings(from_environ(known["environ"]), bool(known["has_password"]))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WorkhorseError.of(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from entrypoint.private_files import set_aside
 from entrypoint.served_certificate import ServedCertificate, read_pair
+from entrypoint.untrusted import read_linked, read_untrusted
 
 PARTS = ("cert", "privkey", "chain", "fullchain")
 
@@ -34,9 +35,12 @@ class Lineage:
     def newest(self) -> ServedCertificate | None:
         # The full chain, since phones refuse a certificate without what lies between it and the root.
         try:
-            return read_pair((self._live / "fullchain.pem").read_bytes(), (self._live / "privkey.pem").read_bytes())
+            return read_pair(self._read("fullchain"), self._read("privkey"))
         except (OSError, ValueError):
             return None
+
+    def _read(self, part: str) -> bytes:
+        return read_linked(self._live / f"{part}.pem")
 
     def set_aside_if_damaged(self) -> None:
         """Lets certbot begin anew instead of leaving it to obtain NAME-0001, -0002 ... at every attempt."""
@@ -47,9 +51,10 @@ class Lineage:
     def _is_sound(self) -> bool:
         newest, links = self.newest(), [self._live / f"{part}.pem" for part in PARTS]
         try:
-            names_all = all(f" = {link}\n" in self._settings.read_text() for link in links)
-            leaf = (self._live / "cert.pem").read_bytes()
+            settings = read_untrusted(self._settings).decode()
+            leaf = self._read("cert")
         except (OSError, ValueError):
             return False
+        names_all = all(f" = {link}\n" in settings for link in links)
         is_same = newest is not None and leaf.strip() == newest.leaf_pem.strip()
         return is_same and names_all and all(link.is_symlink() and link.exists() for link in links)

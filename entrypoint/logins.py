@@ -10,9 +10,12 @@ from itertools import chain
 from pathlib import Path
 
 from entrypoint.private_files import Owner, write_private
+from entrypoint.untrusted import read_untrusted
 
 KEPT = 100
 SHOWN_OF_EACH_KIND = 4
+# Of what is kept of a login, and of the guesses in a row: more than ever comes together.
+LENGTH_MAX, COUNT_MAX = 100, 10**12
 # In the order in which one hides behind another's name: Edge says Chrome too, and Chrome says Safari.
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
 KINDS = ("wrong password", "right password, wrong or used code", "logged in")
@@ -83,7 +86,7 @@ def latest_of_each_kind(logins: Sequence[Login]) -> list[Login]:
 def read_logins(path: Path) -> list[Login]:
     """What was kept; nothing where that is damaged, since no work depends on it."""
     try:
-        logins = [Login(**each) for each in json.loads(path.read_text())]
+        logins = [Login(**each) for each in json.loads(read_untrusted(path))]
     except (OSError, ValueError, TypeError, RecursionError):
         return []
     return logins[-KEPT:] if all(map(_is_sound, logins)) else []
@@ -92,9 +95,9 @@ def read_logins(path: Path) -> list[Login]:
 def _is_sound(login: Login) -> bool:
     """Whether each field is of its type and in one line, so that the list can be shown."""
     texts = (login.time, login.address, login.browser)
-    are_lines = all(isinstance(text, str) and text.isprintable() for text in texts)
+    are_lines = all(isinstance(text, str) and text.isprintable() and len(text) <= LENGTH_MAX for text in texts)
     are_bools = type(login.success) is bool and type(login.knew_password) is bool
-    return are_lines and are_bools and type(login.count) is int and login.count > 0
+    return are_lines and are_bools and type(login.count) is int and 0 < login.count <= COUNT_MAX
 
 
 def write_logins(path: Path, logins: Sequence[Login], owner: Owner | None = None) -> None:

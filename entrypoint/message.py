@@ -10,6 +10,7 @@ from entrypoint.authority import Authority
 from entrypoint.names import ServerName
 from entrypoint.serving import PRIVATE, Served
 from entrypoint.settings import Settings
+from entrypoint.untrusted import LINE_MAX, shown
 
 INDENT = " " * 16
 
@@ -30,7 +31,8 @@ class Status:
 
 
 def message(status: Status) -> str:
-    return "\n".join(_lines(status))
+    """Every line as it may be printed: certificates, logins and reasons hold what others have chosen."""
+    return "\n".join(shown(line, LINE_MAX) for line in _lines(status))
 
 
 def _lines(status: Status) -> Iterator[str]:

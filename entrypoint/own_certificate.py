@@ -11,14 +11,17 @@ from pathlib import Path
 
 from entrypoint.names import ServerName
 from entrypoint.places import Places, TlsFolder
-from entrypoint.private_files import read_private, write_private
+from entrypoint.private_files import forget, read_private, write_private
 from entrypoint.public_files import write_public
 from entrypoint.served_certificate import ServedCertificate, read_pair, reason_against_now, reason_incomplete
 from entrypoint.serving import set_unreadable_aside
 from entrypoint.settings import Settings
 from entrypoint.stamps import Stamp, read_stamp, stamp
+from entrypoint.untrusted import read_linked, read_untrusted, shown
 
 Read = Callable[[Path], bytes]
+# More than is ever found, and longer than any line of it.
+LINES_MAX, LENGTH_MAX = 10, 2000
 AGAIN = "The one before, or else the private authority's, goes on serving. When the files are mended, that is noticed."
 
 
@@ -52,7 +55,7 @@ def install_own(
     files: tuple[Path, Path],
     names: Sequence[ServerName],
     now: datetime,
-    read: Read = Path.read_bytes,
+    read: Read = read_linked,
 ) -> Judgement:
     """Copies the pair into the volume if it is sound.
 
@@ -96,7 +99,7 @@ def hold(files: tuple[Path, Path] | None) -> Read:
     held: dict[Path, bytes | OSError] = {}
     for file in files or ():
         try:
-            held[file] = file.read_bytes()
+            held[file] = read_linked(file)
         except OSError as error:
             held[file] = error
 
@@ -110,7 +113,7 @@ def hold(files: tuple[Path, Path] | None) -> Read:
 
 def keep_own_certificate(places: Places, settings: Settings, now: datetime, read: Read) -> None:
     """At the start, with what that could read; the server goes on from its judgement."""
-    places.own_judgement.unlink(missing_ok=True)
+    forget(places.own_judgement)
     if files := own_files(places, settings):
         write_judgement(places, install_own(places.tls, files, settings.server_names, now, read))
 
@@ -124,11 +127,11 @@ def write_judgement(places: Places, judgement: Judgement) -> None:
 def read_judgement(places: Places) -> Judgement:
     """What was found last; nothing where that is gone."""
     try:
-        lines, *stamps = json.loads(places.own_judgement.read_text())
+        lines, *stamps = json.loads(read_untrusted(places.own_judgement))
         whole, files = map(read_stamp, stamps)
         # The server's user, and so a notebook, may write there.
-        return Judgement(tuple(line for line in map(str, lines) if line.isprintable()), whole, files)
-    except (OSError, ValueError, TypeError):
+        return Judgement(tuple(shown(line, LENGTH_MAX) for line in map(str, lines[:LINES_MAX])), whole, files)
+    except (OSError, ValueError, TypeError, RecursionError):
         return Judgement()
 
 

@@ -7,10 +7,12 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from entrypoint.errors import WorkhorseError
+from entrypoint.untrusted import read_untrusted
 
 
 @dataclass(frozen=True)
@@ -24,26 +26,40 @@ class Owner:
 def write_private(path: Path, content: bytes, owner: Owner | None = None) -> None:
     """Replaces a file atomically: readable by its owner alone from the moment it exists, and durable.
 
+    A folder in its place is set aside; all else that may stand there is replaced, and nothing is written through it.
+
     Args:
         owner: Who it is handed to; None where the process may not give files away.
 
     Raises:
         WorkhorseError: The volume can't be written to.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _write_durably(temporary, content, owner)
-        temporary.rename(path)
-        _sync_folder(path.parent)
+        with _opened(path.parent) as folder:
+            _replace(path, folder, content, owner)
+            os.fsync(folder)
     except OSError as error:
-        # A read-only disk refuses that too, even where there is nothing to delete.
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise unwritable(path, error) from error
 
 
-def _write_durably(path: Path, content: bytes, owner: Owner | None) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+def _replace(path: Path, folder: int, content: bytes, owner: Owner | None) -> None:
+    temporary = f".{path.name}.{secrets.token_hex(4)}"
+    try:
+        _write_durably(temporary, folder, content, owner)
+        try:
+            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except IsADirectoryError:
+            set_aside(path)
+            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        # A read-only disk refuses that too, even where there is nothing to delete.
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+
+
+def _write_durably(name: str, folder: int, content: bytes, owner: Owner | None) -> None:
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
     with open(descriptor, "wb") as file:
         if owner:
             os.fchown(descriptor, owner.uid, owner.gid)
@@ -52,10 +68,12 @@ def _write_durably(path: Path, content: bytes, owner: Owner | None) -> None:
         os.fsync(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """A folder itself, and not what a link in its place leads to."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -64,12 +82,13 @@ def read_private(path: Path) -> bytes | None:
     """The content of a file, closed to others on the way if it stood open; None where there is none.
 
     Raises:
-        OSError: Something is there that is not a readable file.
+        OSError: Something is there that is not a readable file of ours.
     """
     try:
-        if stat.S_IMODE(path.lstat().st_mode) != 0o600 and path.is_file() and not path.is_symlink():
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode) and stat.S_IMODE(mode) != 0o600:
             path.chmod(0o600)
-        return path.read_bytes()
+        return read_untrusted(path)
     except FileNotFoundError:
         return None
 
@@ -94,9 +113,17 @@ def _name_aside(path: Path) -> Path:
     return aside
 
 
+def forget(path: Path) -> None:
+    """Takes a file away; a folder in its place is set aside."""
+    try:
+        path.unlink(missing_ok=True)
+    except IsADirectoryError:
+        set_aside(path)
+
+
 def replace_private(path: Path, content: bytes, owner: Owner | None = None) -> Path | None:
     """Replaces a file as `write_private` does, and keeps the old one aside; at no moment is there none."""
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():
         aside = set_aside(path)
     else:
         aside = _name_aside(path)
@@ -133,5 +160,6 @@ def unwritable(path: Path, error: OSError) -> WorkhorseError:
     remedy = {
         errno.ENOSPC: "Free some space on the disk that holds Docker's volumes: docker system df",
         errno.EROFS: "Mount the volume 'state' without read-only, as docker-compose.yml has it.",
+        errno.ENOTDIR: "What stands in its folder's place is set aside by a start: docker compose restart",
     }.get(error.errno or 0, f"Let user {os.geteuid()} write there, or let the container start as root.")
     return WorkhorseError.of(f"{path} can't be written: {error.strerror}.", remedy)

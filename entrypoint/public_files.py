@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from entrypoint.private_files import set_aside
+
 
 def write_public(path: Path, content: bytes) -> None:
     """Replaces a file in one step, since it may be read at any moment."""
@@ -16,7 +18,11 @@ def write_public(path: Path, content: bytes) -> None:
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o644)
             file.write(content)
-        half.replace(path)
+        try:
+            half.replace(path)
+        except IsADirectoryError:
+            set_aside(path)
+            half.replace(path)
     except OSError:
         half.unlink(missing_ok=True)
         raise

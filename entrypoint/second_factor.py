@@ -14,6 +14,7 @@ from pyotp import TOTP, random_base32
 
 from entrypoint.errors import Problem
 from entrypoint.password import generate_password
+from entrypoint.untrusted import read_untrusted
 
 ISSUER = "Workhorse"
 RECOVERY_CODES = 10
@@ -100,7 +101,7 @@ def from_json(text: str | bytes) -> SecondFactor:
 def read_second_factor(path: Path) -> SecondFactor | None:
     """What is kept; None where there is nothing, or nothing that is sound."""
     try:
-        return from_json(path.read_text())
+        return from_json(read_untrusted(path))
     except (OSError, ValueError):
         return None
 

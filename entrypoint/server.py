@@ -35,6 +35,7 @@ from entrypoint.strangers_share import keep_whose_failure_it_is, share_streams
 from entrypoint.terminals import look_before_opening
 from entrypoint.tls_context import make_context
 from entrypoint.trust_page import add_trust_page
+from entrypoint.untrusted import read_untrusted
 
 if TYPE_CHECKING:
     from entrypoint.certificate_keeper import CertificateKeeper
@@ -49,7 +50,10 @@ def main(config_file: Path) -> None:
     # Run by itself, the image may have no such folder to write to.
     with contextlib.suppress(OSError):
         clear(places.temporary, time.time())
-    config = json.loads(config_file.read_text())
+    try:
+        config = json.loads(read_untrusted(config_file))
+    except (OSError, ValueError) as error:
+        sys.exit(f"{config_file} can't be read: {error}.\n  A start writes it anew: docker compose restart")
     # Extensions that leave the guarding to jupyter-server, which does guard them.
     warnings.simplefilter("ignore", JupyterServerAuthWarning)
     raise_file_limit()
@@ -111,7 +115,7 @@ def serve_certificates(app: Any, settings: Mapping[str, Any], places: Places) ->
             keeper = await asyncio.to_thread(make_keeper)
         await keeper.run(lambda: datetime.now(UTC))
 
-    serve(make_context(places.tls.server))
+    serve(make_context(read_untrusted(places.tls.server)))
     if settings["certificate_file"] or settings["letsencrypt_email"]:
         make_keeper().look_or_say(datetime.now(UTC))
     app.io_loop.add_callback(keep)

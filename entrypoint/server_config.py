@@ -10,6 +10,7 @@ from typing import Any
 from entrypoint.home import worlds_of
 from entrypoint.places import Places
 from entrypoint.settings import Settings
+from entrypoint.untrusted import read_untrusted, shown
 
 Config = dict[str, dict[str, Any]]
 
@@ -21,6 +22,9 @@ PORT = 8888
 KERNEL_SHUTDOWN_SECONDS = 2.0
 # One object has the settings of a class and of its parents: where several sections set the same, the last counts.
 DOOR_SECTIONS = ("IdentityProvider", "PasswordIdentityProvider", "Door")
+
+# Of all the personal files together: far more than people write by hand, and so little that a start copes.
+PERSONAL_BYTES_MAX, PERSONAL_FILES_MAX, PERSONAL_DEPTH_MAX = 128 * 1024, 100, 20
 
 
 def server_config(places: Places, settings: Settings, hashed_password: str) -> Config:
@@ -98,18 +102,28 @@ def personal_config(home: Path) -> tuple[Config, list[str]]:
     """What a person's own `jupyter_server_config.d/*.json` set, later files first in rank, and what can't be read."""
     merged: Config = {}
     unreadable: list[str] = []
-    for file in sorted((home / ".jupyter" / "jupyter_server_config.d").glob("*.json")):
+    left = PERSONAL_BYTES_MAX
+    for file in sorted((home / ".jupyter" / "jupyter_server_config.d").glob("*.json"))[:PERSONAL_FILES_MAX]:
         try:
-            _merge(merged, _sections(json.loads(file.read_text(encoding="utf-8"))))
+            content = read_untrusted(file, left, follow=True)
+            _merge(merged, _sections(json.loads(content)))
+            left -= len(content)
         except (OSError, ValueError, RecursionError) as error:
-            unreadable.append(f"{file} is left out, since it can't be read as settings: {error}.")
+            unreadable.append(f"{shown(str(file))} is left out, since it can't be read as settings: {error}.")
     return merged, unreadable
 
 
 def _sections(config: object) -> Config:
-    if isinstance(config, dict) and all(isinstance(section, dict) for section in config.values()):
-        return config
-    raise ValueError('it is not of the form {"ServerApp": {"name": "value"}}')
+    if not isinstance(config, dict) or not all(isinstance(section, dict) for section in config.values()):
+        raise ValueError('it is not of the form {"ServerApp": {"name": "value"}}')
+    if _is_deeper(config, PERSONAL_DEPTH_MAX):
+        raise ValueError(f"it is nested more than {PERSONAL_DEPTH_MAX} deep")
+    return config
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(levels == 0 or _is_deeper(each, levels - 1) for each in within)
 
 
 def _merge(into: Config, config: Config) -> None:

@@ -11,6 +11,7 @@ from entrypoint.names import LOCAL_NAMES, ServerName
 from entrypoint.places import TlsFolder
 from entrypoint.private_files import read_private, set_aside
 from entrypoint.served_certificate import ServedCertificate, issuer, read_pair, reason_against_now
+from entrypoint.untrusted import read_untrusted
 
 OWN, PUBLIC, PRIVATE = "your own certificate", "issued by an ACME server", "private authority"
 
@@ -58,7 +59,7 @@ def set_unreadable_aside(paths: Iterable[Path]) -> Iterator[str]:
 
 def load(path: Path) -> ServedCertificate | None:
     try:
-        pem = path.read_bytes()
+        pem = read_untrusted(path)
         return read_pair(pem, pem)
     except (OSError, ValueError):
         return None

@@ -28,6 +28,7 @@ from entrypoint.settings_reader import (
     read_switch,
     read_trusted_proxies,
 )
+from entrypoint.untrusted import read_linked
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # the host's firewall and the password are the door
 # How alike two names are, from 0 to 1, by difflib: TOPT and TOTP are 0.75, SSL_CERT_FILE and CERTIFICATE_FILE 0.62.
@@ -85,11 +86,11 @@ def misspelt(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: found[0] for name, found in alike.items() if found}
 
 
-def from_environ(environ: Mapping[str, str], read_text: Callable[[Path], str] = Path.read_text) -> Settings:
+def from_environ(environ: Mapping[str, str], read_file: Callable[[Path], bytes] = read_linked) -> Settings:
     """Reads all settings, or raises one WorkhorseError that names every problem."""
     reader = Reader(environ, {each.name.upper(): each.metadata["default"] for each in fields(Settings)})
     settings = Settings(
-        jupyter_password=read_password(reader, read_text),
+        jupyter_password=read_password(reader, read_file),
         jupyter_password_file=reader.text("JUPYTER_PASSWORD_FILE"),
         server_names=tuple(dict.fromkeys((*read_server_names(reader), *read_bound_name(reader)))),
         bind_address=read_bind_address(reader),

@@ -52,7 +52,7 @@ class Reader:
         self.problems.append(Problem(what, remedy))
 
 
-def read_password(reader: Reader, read_text: Callable[[Path], str]) -> str | None:
+def read_password(reader: Reader, read_file: Callable[[Path], bytes]) -> str | None:
     # Jupyter's login form drops spaces at both ends of what is typed.
     given, file = reader.environ.get("JUPYTER_PASSWORD", "").strip(), reader.text("JUPYTER_PASSWORD_FILE")
     if given and file:
@@ -62,16 +62,16 @@ def read_password(reader: Reader, read_text: Callable[[Path], str]) -> str | Non
         )
         return None
     name = "JUPYTER_PASSWORD_FILE" if file else "JUPYTER_PASSWORD"
-    password = _password_in(Path(file), reader, read_text) if file else given
+    password = _password_in(Path(file), reader, read_file) if file else given
     if password is None or not (password or file):
         return None
     _judge_password(name, password, reader)
     return password
 
 
-def _password_in(file: Path, reader: Reader, read_text: Callable[[Path], str]) -> str | None:
+def _password_in(file: Path, reader: Reader, read_file: Callable[[Path], bytes]) -> str | None:
     try:
-        return read_text(file).strip()
+        return read_file(file).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         reader.complain(

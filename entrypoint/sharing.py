@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entrypoint.public_files import write_public
+from entrypoint.untrusted import read_untrusted
 
 if TYPE_CHECKING:
     from entrypoint.authority import Authority
@@ -27,7 +28,7 @@ def open_sharing(path: Path) -> None:
 
 def is_shared(path: Path) -> bool:
     try:
-        remaining = float(path.read_text()) - time.clock_gettime(time.CLOCK_BOOTTIME)
+        remaining = float(read_untrusted(path)) - time.clock_gettime(time.CLOCK_BOOTTIME)
     except (OSError, ValueError):
         return False
     return 0 < remaining <= MINUTES * 60

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from entrypoint.cookie_secrets import is_secret, new_secret
 from entrypoint.errors import WorkhorseError
 from entrypoint.password import PasswordHash, is_hash, settle_password
+from entrypoint.personal_files import set_odd_settings_aside
 from entrypoint.places import Places
 from entrypoint.private_files import read_private, set_aside, write_private
 from entrypoint.server_config import merge, overruled, personal_config, server_config
@@ -28,9 +28,6 @@ def keep_layout(path: Path) -> None:
         WorkhorseError: A newer Workhorse has laid it out.
     """
     if refuse_newer_layout(path) < LAYOUT:
-        # Unlike Path.is_dir, this is no error where nobody may look: the writing fails then, with its reason.
-        if os.path.isdir(path):
-            set_aside(path)
         write_private(path, str(LAYOUT).encode())
 
 
@@ -67,7 +64,7 @@ def write_password_hash(places: Places, hashed: PasswordHash) -> None:
 def is_password_in_log(places: Places) -> bool:
     """Whether the password is still the one that a start made up and showed."""
     try:
-        return places.password_in_log.read_bytes() == _digest(places.password_hash.read_text())
+        return read_untrusted(places.password_in_log) == _digest(read_untrusted(places.password_hash).decode())
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -95,6 +92,7 @@ def keep_cookie_secret(path: Path, say: Say) -> None:
 
 def write_config(places: Places, settings: Settings, hashed: str, say: Say) -> None:
     """Writes the server's configuration over the person's own, and says what it overrules."""
+    set_odd_settings_aside(places.home, say)
     ours = server_config(places, settings, hashed)
     personal, unreadable = personal_config(places.home)
     for line in unreadable:
@@ -103,9 +101,7 @@ def write_config(places: Places, settings: Settings, hashed: str, say: Say) -> N
         say(f"{name} in ~/.jupyter/jupyter_server_config.d is overruled: Workhorse and .env decide it.")
     config = merge(personal, ours)
     config["Workhorse"] = for_the_server(settings)
-    if places.config.is_dir():
-        set_aside(places.config)
-    write_private(places.config, json.dumps(config, indent=2).encode())
+    write_private(places.config, json.dumps(config).encode())
 
 
 def for_the_server(settings: Settings) -> dict[str, object]:

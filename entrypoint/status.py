@@ -48,7 +48,7 @@ def read_status(places: Places, now: datetime) -> Status:
     settings = known.settings
     warning = reason_not_writable(places.repositories, current_identity(places).user, settings.repositories)
     try:
-        authority = load_authority(places.tls.authority.read_bytes())
+        authority = load_authority(read_untrusted(places.tls.authority))
     except (OSError, ValueError) as error:
         raise WorkhorseError.of(
             f"The certificates in {places.tls.path} can't be read: {error}.",
@@ -186,8 +186,12 @@ def _day(source: Source) -> str:
 def read_report(path: Path) -> tuple[Served, ...]:
     """What the running server left about its certificates; nothing where there is none that can be read."""
     try:
-        return tuple(
-            Served(tuple(each["names"]), each["kind"], each["last_day"]) for each in json.loads(path.read_text())
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return tuple(_served(**each) for each in json.loads(read_untrusted(path)))
+    except (OSError, ValueError, TypeError, RecursionError):
         return ()
+
+
+def _served(names: list[str], kind: str, last_day: str) -> Served:
+    """Raises TypeError where a value is not what was written."""
+    # `join` takes texts alone.
+    return Served(tuple("".join([name]) for name in names), "".join([kind]), "".join([last_day]))

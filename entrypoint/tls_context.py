@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 
 from entrypoint.tls_socket import ServerSocket
 
@@ -14,14 +13,14 @@ from entrypoint.tls_socket import ServerSocket
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
-def make_context(pem: Path) -> ssl.SSLContext:
+def make_context(pem: bytes) -> ssl.SSLContext:
     """A fresh context; never change one that serves, since a failed load leaves it broken.
 
     Args:
-        pem: The key, the certificate and its chain, in one file.
+        pem: The key, the certificate and its chain, in one text.
 
     Raises:
-        OSError: ssl.SSLError among them: the file is not a pair that OpenSSL can serve with.
+        ssl.SSLError: It is not a pair that OpenSSL can serve with.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.sslsocket_class = ServerSocket
@@ -29,19 +28,20 @@ def make_context(pem: Path) -> ssl.SSLContext:
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
-    # A password callback, so that OpenSSL never asks a terminal that isn't there.
-    context.load_cert_chain(pem, password=lambda: b"")
+    # It reads files alone, so the text becomes one that has no name.
+    with os.fdopen(os.memfd_create("pair"), "wb", buffering=0) as file:
+        file.write(pem)
+        # A password callback, so that OpenSSL never asks a terminal that isn't there.
+        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password=lambda: b"")
     return context
 
 
 def reason_not_servable(pem: bytes) -> str | None:
-    """Why OpenSSL won't serve with a pair, as the end of a sentence; None if it will. It lies in memory meanwhile."""
-    with os.fdopen(os.memfd_create("pair"), "wb", buffering=0) as file:
-        file.write(pem)
-        try:
-            make_context(Path(f"/proc/self/fd/{file.fileno()}"))
-        except ssl.SSLError as error:
-            return f"OpenSSL refuses it ({(error.reason or str(error)).replace('_', ' ').lower()})"
+    """Why OpenSSL won't serve with a pair, as the end of a sentence; None if it will."""
+    try:
+        make_context(pem)
+    except ssl.SSLError as error:
+        return f"OpenSSL refuses it ({(error.reason or str(error)).replace('_', ' ').lower()})"
     return None
 
 

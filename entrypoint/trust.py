@@ -6,9 +6,12 @@ from pathlib import Path
 
 from entrypoint.errors import WorkhorseError
 from entrypoint.public_files import write_public
+from entrypoint.untrusted import BYTES_MAX, read_linked
 
 PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 BUNDLE = "ca.pem"
+# What the image holds of public ones is a quarter of that, and the company's may be as long as any file.
+BUNDLE_BYTES_MAX = 2 * BYTES_MAX
 # Each tool has its own variable: OpenSSL and Python, requests, pip, conda, git, curl, Node.
 VARIABLES = (
     "SSL_CERT_FILE",
@@ -29,10 +32,22 @@ def trust_company(secret: Path, folder: Path) -> None:
         folder: Where it is written, readable by everyone, since authorities are no secret.
 
     Raises:
-        WorkhorseError: The file holds no certificate.
+        WorkhorseError: The file holds no certificate, or can't be read.
     """
     if company := judge_company(secret):
         write_public(folder / BUNDLE, PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
+
+
+def _read(secret: Path) -> bytes:
+    try:
+        return read_linked(secret)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise WorkhorseError.of(
+            f"CA_FILE names a file that can't be read: {error.strerror}.",
+            "Name a PEM file, which starts with -----BEGIN CERTIFICATE-----: CA_FILE=./company-ca.pem",
+        ) from None
 
 
 def trusted(folder: Path) -> dict[str, str]:
@@ -47,7 +62,7 @@ def judge_company(secret: Path) -> bytes:
     Raises:
         WorkhorseError: With it, every download would fail.
     """
-    company = secret.read_bytes() if secret.exists() else b""
+    company = _read(secret)
     if not company.strip():
         return b""
     import ssl  # slow, and most networks have no such authority

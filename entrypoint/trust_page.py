@@ -11,6 +11,7 @@ from tornado.web import HTTPError
 
 from entrypoint.places import Places
 from entrypoint.sharing import PATH, STEPS, apple_profile, is_shared
+from entrypoint.untrusted import read_untrusted
 
 if TYPE_CHECKING:
     from entrypoint.authority import Authority
@@ -28,7 +29,11 @@ class TrustHandler(JupyterHandler):
             raise HTTPError(404)
         from entrypoint.authority import load_authority  # a slow import, which no start waits for
 
-        authority = load_authority(self.places.tls.authority.read_bytes())
+        try:
+            authority = load_authority(read_untrusted(self.places.tls.authority))
+        except (OSError, ValueError):
+            # It is made anew within a second.
+            raise HTTPError(503) from None
         self.set_header("Cache-Control", "no-store")
         if file:
             self._send(file, authority)

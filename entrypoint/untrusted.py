@@ -10,6 +10,7 @@ from pathlib import Path
 # Of every file that Workhorse keeps, the longest is a tenth of this.
 BYTES_MAX = 1 << 20
 CHARACTERS_SHOWN = 200
+LINE_MAX = 10_000
 
 
 def read_untrusted(path: Path | str, limit: int = BYTES_MAX, follow: bool = False) -> bytes:
@@ -38,6 +39,11 @@ def read_untrusted(path: Path | str, limit: int = BYTES_MAX, follow: bool = Fals
     return content
 
 
+def read_linked(path: Path) -> bytes:
+    """The same for a file that people link themselves, on the host or in their home."""
+    return read_untrusted(path, follow=True)
+
+
 def shown(text: str, limit: int = CHARACTERS_SHOWN) -> str:
     """A text of others' for a terminal, which control characters and changes of direction would make say anything.
 
@@ -50,3 +56,8 @@ def shown(text: str, limit: int = CHARACTERS_SHOWN) -> str:
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in short
     )
+
+
+def shown_lines(text: str) -> str:
+    """The same for a text of our own in several lines, in which others' words stand."""
+    return "\n".join(shown(line, LINE_MAX) for line in text.split("\n"))

@@ -65,7 +65,7 @@ def read_back(read: Callable[[Path], T], content: bytes) -> T:
 def judge(environ: dict[str, str], in_file: str = "") -> Settings | None:
     """Reads settings as the start does; all that may go wrong is one WorkhorseError, without the password."""
     try:
-        return from_environ(environ, lambda _: in_file)
+        return from_environ(environ, lambda _: in_file.encode(errors="surrogatepass"))
     except WorkhorseError as error:
         assert SIGN not in str(error) + repr(error)
         for problem in error.problems:
@@ -90,7 +90,7 @@ def test_any_environment_is_read_or_refused_in_one_error(environ: dict[str, str]
 @given(st.sampled_from(variable_names()), values)
 def test_each_setting_alone_is_read_or_refused_by_its_name(name: str, value: str) -> None:
     try:
-        from_environ({name: value}, lambda _: "four words of mine")
+        from_environ({name: value}, lambda _: b"four words of mine")
     except WorkhorseError as error:
         assert all(name.removesuffix("_FILE") in str(problem) for problem in error.problems)
 

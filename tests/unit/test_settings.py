@@ -124,8 +124,8 @@ def test_a_name_that_is_not_ascii_is_written_as_browsers_write_it(name: str, in_
         ("JUPYTER_PASSWORD", "not UTF-8: \udcff", "control character"),
         ("JUPYTER_PASSWORD", "x" * 1025, "longer than 1024"),
         ("JUPYTER_PASSWORD_FILE", "/nowhere/password", "No such file"),
-        ("JUPYTER_PASSWORD_FILE", "/", "Is a directory"),
-        ("JUPYTER_PASSWORD_FILE", "/dev/null", "has 0 characters, fewer than 8"),
+        ("JUPYTER_PASSWORD_FILE", "/", "not a regular file"),
+        ("JUPYTER_PASSWORD_FILE", "/dev/null", "not a regular file"),
     ],
 )
 def test_a_bad_value_is_named_with_its_remedy(name: str, value: str, reason: str) -> None:

@@ -1,0 +1,327 @@
+"""Whatever stands in the place of a file that a start, a command or the server reads: it ends, and soon."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import stat
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+import argon2
+import pytest
+from jupyter_server.auth import security
+
+from entrypoint import audit, certificate_commands, enrolment, home
+from entrypoint.attempts import Attempt, read_attempts, write_attempts
+from entrypoint.certificate_keeper import CertificateKeeper
+from entrypoint.cli import sign_out
+from entrypoint.credentials import reason_not_followed
+from entrypoint.errors import WorkhorseError
+from entrypoint.known_settings import read_known_settings, write_known_settings
+from entrypoint.logins import Login, read_logins, write_logins
+from entrypoint.message import message
+from entrypoint.own_certificate import hold, keep_own_certificate, own_files
+from entrypoint.places import Places
+from entrypoint.plan import make_plan
+from entrypoint.private_files import write_private
+from entrypoint.second_factor import new_second_factor, to_json
+from entrypoint.settings import from_environ
+from entrypoint.sharing import is_shared
+from entrypoint.state import (
+    for_the_server,
+    keep_cookie_secret,
+    keep_layout,
+    keep_password,
+    write_config,
+    write_password_hash,
+)
+from entrypoint.status import read_status, status_now
+from entrypoint.tls import keep_certificates
+from entrypoint.untrusted import read_untrusted
+from tests.deep import deep_folder
+from tests.pki import University
+
+NAME = "lab.example.org"
+ENVIRON = {
+    "SERVER_NAMES": NAME, "CERTIFICATE_FILE": "lab.pem", "KEY_FILE": "lab.key", "TOTP": "on",
+    "LETSENCRYPT_EMAIL": "ada@example.org",
+}  # fmt: skip
+NOW = datetime.now(UTC)
+SECONDS, MEMORY = 20, 256 * 2**20
+USER = 1234
+# Each takes an import that nobody but root may make on some machines.
+IMPORTED = (argon2, security)
+
+
+def certbot(places: Places) -> Path:
+    return places.tls.certbot / "letsencrypt"
+
+
+def places_of_files(places: Places) -> Iterator[Path]:
+    """Every file, and every folder of ours, that people's code can put something else in the place of."""
+    yield from (places.layout, places.password_hash, places.password_in_log, places.cookie_secret)
+    yield from (places.device_secret, places.second_factor, places.logins, places.config)
+    tls = places.tls
+    yield from (tls.path, tls.authority, tls.server, tls.own, tls.attempts, tls.public(NAME), tls.certbot)
+    live = certbot(places) / "live" / NAME
+    yield from (live, live / "fullchain.pem", live / "privkey.pem", live / "cert.pem")
+    yield certbot(places) / "renewal" / f"{NAME}.conf"
+    jupyter = places.home / ".jupyter"
+    yield from (jupyter, jupyter / "jupyter_server_config.py", jupyter / "jupyter_server_config.json")
+    yield from (jupyter / "jupyter_server_config.d", jupyter / "jupyter_server_config.d/zz.json")
+    yield from (places.home / "venv", places.home / "venv/pyvenv.cfg", places.home / "venv/bin/pip")
+    yield from (places.certificate_report, places.own_judgement, places.sharing, places.known_settings)
+    yield from (places.certificates / "lab.pem", places.certificates / "lab.key")
+
+
+def put_away(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**30)
+
+
+def a_socket(path: Path) -> None:
+    here = os.open(path.parent, os.O_RDONLY)  # a socket's name may have 108 bytes
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"/proc/self/fd/{here}/{path.name}")
+    os.close(here)
+
+
+def a_device(path: Path) -> None:
+    with suppress(PermissionError):
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+
+
+def unreadable(path: Path) -> None:
+    path.write_bytes(b"closed")
+    path.chmod(0)
+
+
+def a_deep_folder(path: Path) -> None:
+    manager = deep_folder(path, 300)
+    manager.__enter__()
+
+
+ODDITIES: dict[str, Callable[[Path], object]] = {
+    "link to another's file": lambda path: path.symlink_to(outside(path) / "secret"),
+    "link to another's folder": lambda path: path.symlink_to(outside(path)),
+    "link to nothing": lambda path: path.symlink_to(outside(path) / "new"),
+    "link to itself": lambda path: path.symlink_to(path),
+    "link to what never ends": lambda path: path.symlink_to("/dev/zero"),
+    "pipe": os.mkfifo,
+    "socket": a_socket,
+    "device": a_device,
+    "folder": lambda path: (path / "within").mkdir(parents=True),
+    "deep folder": a_deep_folder,
+    "1 GB": sparse,
+    "unreadable": unreadable,
+    "empty": Path.touch,
+    "not UTF-8": lambda path: path.write_bytes(b"\xff\xfe\xfa" * 100),
+    "control characters": lambda path: path.write_bytes(b'"\x1b]0;x\x07\xc2\x9b31m\xe2\x80\xae\n\r' * 9),
+    "deep JSON": lambda path: path.write_bytes(b"[" * 500_000),
+    "deep and sound JSON": lambda path: path.write_bytes(b'{"A": {"b": ' + b"[" * 900 + b"]" * 900 + b"}}"),
+    "JSON of another kind": lambda path: path.write_bytes(
+        b'[{"names": [1], "kind": null, "last_day": "\\u001b[2J", "time": 1}, 1e999, null, [[]]]'
+    ),
+    "JSON with control characters": lambda path: path.write_bytes(
+        b'[{"names": ["\\u001b[2J"], "kind": "\\u202e\\ud800", "last_day": "\\u009b2J\\n"}]'
+    ),
+    "lines with control characters": lambda path: path.write_bytes(
+        b'[["\\u001b[2J\\u009b\\u202e\\ud800"], null, null]'
+    ),
+}
+
+
+def outside(path: Path) -> Path:
+    return next(parent for parent in path.parents if parent.name == "root").with_name("outside")
+
+
+def start(places: Places) -> None:
+    """The person's part of a start (see `entrypoint/__main__.py`)."""
+    settings = from_environ(ENVIRON)
+    own = hold(own_files(places, settings))
+    keep_layout(places.layout)
+    authority, _ = keep_certificates(places.tls, settings.server_names, NOW, print)
+    keep_own_certificate(places, settings, NOW, own)
+    password = keep_password(places.password_hash, None, print)
+    for secret in (places.cookie_secret, places.device_secret):
+        keep_cookie_secret(secret, print)
+    write_config(places, settings, password.text, print)
+    home._serves(places.home / "venv", Path("/usr/bin/python3"))
+    with suppress(WorkhorseError):
+        known = read_known_settings(places)
+        print(message(status_now(places, known, authority, (), NOW)))
+    write_password_hash(places, password)
+
+
+def serve(places: Places) -> None:
+    """What the server reads at its start, and every second."""
+    read_untrusted(places.config)
+    read_untrusted(places.device_secret)
+    plan = make_plan(for_the_server(from_environ(ENVIRON)), places)
+    keeper = CertificateKeeper(plan, places, lambda _: None, logging.getLogger("oddities"))
+    for _ in range(2):
+        keeper.look(NOW)
+        keeper.report()
+    assert plan.acme
+    plan.acme.lineage(NAME).set_aside_if_damaged()
+    read_attempts(places.tls.attempts, plan.acme)
+    read_logins(places.logins)
+    is_shared(places.sharing)
+
+
+def command(places: Places) -> None:
+    """Every command that reads or writes there."""
+    arguments = argparse.Namespace(password=None, apple=False, stop=False)
+    commands: tuple[Callable[[Places, argparse.Namespace], object], ...] = (
+        lambda places, _: print(message(read_status(places, NOW))),
+        audit.audit, certificate_commands.share_ca, certificate_commands.renew, certificate_commands.new_authority,
+        enrolment.totp, sign_out,
+        lambda places, _: certificate_commands.share_ca(places, argparse.Namespace(stop=True)),
+    )  # fmt: skip
+    for each in commands:
+        try:
+            each(places, arguments)
+        except WorkhorseError as error:
+            print(error)
+    app = SimpleNamespace(identity_provider=SimpleNamespace(hashed_password=""))
+    reason_not_followed(app, places)
+
+
+# A command may come before the server has mended anything, and a start may find what lay there while nothing ran.
+ORDERS = {"a start": (start, serve, command), "a command": (command, serve), "the server": (serve, command)}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders of a Workhorse that has run, with everything in its place."""
+    places = Places(tmp_path_factory.mktemp("sound"))
+    for folder in (places.state, places.home / "venv/bin", places.repositories, places.server_run, places.certificates):
+        folder.mkdir(parents=True)
+    pair = University().issue([NAME])
+    (places.certificates / "lab.pem").write_bytes(pair.chain_pem)
+    (places.certificates / "lab.key").write_bytes(pair.key_pem())
+    folder = places.home / ".jupyter/jupyter_server_config.d"
+    folder.mkdir(parents=True)
+    (folder / "zz.json").write_text('{"ServerApp": {"port": 1}}')
+    for place in ("etc/passwd.image", "sys/fs/cgroup/memory.max", "proc/meminfo"):
+        (places.root / place).parent.mkdir(parents=True, exist_ok=True)
+        (places.root / place).touch()
+    write_known_settings(places, ENVIRON, False)
+    start(places)
+    write_private(places.tls.public(NAME), pair.key_pem() + pair.chain_pem)
+    write_private(places.second_factor, to_json(new_second_factor()[0]).encode())
+    write_logins(places.logins, [Login("2026-11-24T12:00:00+00:00", "192.0.2.1", "Firefox", True)])
+    acme = make_plan(for_the_server(from_environ(ENVIRON)), places).acme
+    assert acme
+    write_attempts(places.tls.attempts, acme, {NAME: Attempt("2026-11-24T12:05:00+00:00", 1, "No route")})
+    live = certbot(places) / "live" / NAME
+    live.mkdir(parents=True)
+    for part, content in (("cert", pair.chain_pem), ("fullchain", pair.chain_pem), ("privkey", pair.key_pem())):
+        (live / f"{part}.pem").write_bytes(content)
+    serve(places)
+    return places.root
+
+
+def ended(act: Callable[[], object]) -> tuple[int | None, str]:
+    """How a process ended that acts as a user with bounded memory, and what it printed; None after the deadline."""
+    with TemporaryDirectory() as folder:
+        output = Path(folder) / "output"
+        child = os.fork()
+        if child == 0:
+            _act_bounded(act, output)
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status), output.read_text(errors="surrogateescape")
+            time.sleep(0.005)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return None, output.read_text(errors="surrogateescape")
+
+
+def _act_bounded(act: Callable[[], object], output: Path) -> None:
+    status = 1
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT)
+        for standard in (1, 2):
+            os.dup2(descriptor, standard)
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setgid(USER)
+            os.setuid(USER)
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        import sys
+
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        act()
+        sys.stdout.flush()
+        status = 0
+    except BaseException:
+        os.write(2, traceback.format_exc().encode(errors="replace"))
+    finally:
+        os._exit(status)
+
+
+def own(root: Path) -> None:
+    """Gives all of it to the user as whom the test acts."""
+    if os.getuid() == 0:
+        root.parent.chmod(0o755)
+        for folder, names, files in os.walk(root):
+            for name in (".", *names, *files):
+                os.chown(Path(folder) / name, USER, USER, follow_symlinks=False)
+
+
+def inventory(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in sorted(folder.rglob("*"))}
+
+
+TERMINALS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_an_oddity_holds_up_nothing_and_leads_nowhere(sound: Path, oddity: str, order: str) -> None:
+    wrong: dict[str, object] = {}
+    for name in [str(path.relative_to("/")) for path in places_of_files(Places())]:
+        with TemporaryDirectory() as folder:
+            root, other = Path(folder) / "root", Path(folder) / "outside"
+            shutil.copytree(sound, root)
+            other.mkdir()
+            (other / "secret").write_text("of another")
+            put_away(root / name)
+            ODDITIES[oddity](root / name)
+            own(root)
+            other.chmod(0o777)
+            places, before = Places(root), inventory(other)
+            status, printed = ended(lambda places=places: [step(places) for step in ORDERS[order]])  # type: ignore[misc]
+            if status != 0:
+                wrong[name] = (status, printed[-1500:])
+            elif found := TERMINALS.search(printed):
+                wrong[name] = (found, printed[max(0, found.start() - 100) :][:200])
+            elif inventory(other) != before:
+                wrong[name] = "written outside"
+            os.system(f"rm -rf {root}")  # noqa: S605
+    assert wrong == {}
