@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -39,7 +40,9 @@ def find_installation(places: Places) -> Installation:
         is_empty = not os.listdir(places.repositories)
     except PermissionError:
         is_empty = False
-    mounts = (places.root / "proc/self/mountinfo").read_text(errors="replace")
+    mounts = ""
+    with contextlib.suppress(OSError):
+        mounts = (places.root / "proc/self/mountinfo").read_text(errors="replace")
     return Installation(clone_of(mounts), status.st_dev, status.st_ino, is_empty)
 
 
