@@ -223,3 +223,17 @@ def server_memory(stack: Stack) -> int:
     """The server's own memory, in bytes."""
     server = "$(pgrep -P 1 -f entrypoint.server)"
     return 1024 * int(stack.shell(f"awk '/^RssAnon/ {{print $2}}' /proc/{server}/status"))
+
+
+def test_a_crash_of_the_server_gives_no_guess_back(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    authority = stack.authority()
+    use_up(stack, authority)
+    refusal(stack, authority, at_least_seconds=30)
+    stack.compose("kill")
+    stack.up()
+    with visitor(stack, authority) as client:
+        waiting = client.login(PASSWORD)
+    assert waiting.status_code == 429
+    assert int(waiting.headers["Retry-After"]) > 5
