@@ -17,6 +17,7 @@ from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.guesses import WRONG, guess
 from tests.handshakes import Beside
+from tests.pki import University, replace_file
 from tests.sockets import Form
 from tests.stack.test_fuzz import server_memory
 from tests.stacks import IMAGE, Stack, new_stack, poll, prepared
@@ -143,6 +144,35 @@ def test_garbage_after_the_handshake_is_no_line(stack: Stack, tls: ssl.SSLContex
     for _ in range(50):
         garbage(stack, tls)
         garbage(stack, tls, form.post(b"password=x")[:-5])
+    assert stack.log() == before
+
+
+def greeting_with_odd_name() -> bytes:
+    """A TLS client's first words, which ask for a name (SNI) of bytes that are no text."""
+    name = b"lab.example.org"
+    outgoing = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name.decode())
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    words = outgoing.read()
+    assert words.count(name) == 1
+    return words.replace(name, b"\xff" * len(name))
+
+
+def test_a_name_that_is_no_text_is_no_line(own_stack: Callable[..., Stack]) -> None:
+    settings = {"SERVER_NAMES": "lab.example.org", "CERTIFICATE_FILE": "lab.pem", "KEY_FILE": "lab.key"}
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD, **settings)
+    pair = University().issue(["lab.example.org"])
+    replace_file(stack.certificates / "lab.pem", pair.chain_pem)
+    replace_file(stack.certificates / "lab.key", pair.key_pem(), 0o600)
+    stack.up()
+    log_in_and_run(stack, stack.authority())
+    before = stack.log()
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", stack.port), timeout=20) as connection:
+            connection.sendall(greeting_with_odd_name())
+            # An alert of TLS, and the end.
+            assert connection.recv(1) == b"\x15"
     assert stack.log() == before
 
 
