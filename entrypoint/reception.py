@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import resource
 import socket
@@ -24,6 +25,9 @@ BACKLOG = 1024
 ACCEPTED_AT_ONCE = 64
 GREETED_AT_ONCE = 8
 LOOK_SECONDS = 1.0
+CROWD = 50
+# The C library keeps what a crowd's TLS took, in case of another, unless it is told not to.
+_trim = ctypes.CDLL(None).malloc_trim
 # What accept(2) can't do for want of something, which ends when somebody leaves.
 WANTS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 WANT_SECONDS = 0.5
@@ -41,7 +45,7 @@ class Reception(HTTPServer):
         super().initialize(*arguments, **options)
         self.files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self.rooms = Rooms(self.files)
-        self._is_serving = False
+        self._is_serving = self._was_crowded = False
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         for listener in sockets:
@@ -50,10 +54,20 @@ class Reception(HTTPServer):
             self._sockets[listener.fileno()] = listener
             self._handlers[listener.fileno()] = partial(event_loop().remove_reader, listener)
             event_loop().add_reader(listener, self._accept, listener)
-        PeriodicCallback(lambda: self.rooms.end_waiting(time.monotonic()), LOOK_SECONDS * 1000).start()
+        PeriodicCallback(self._look, LOOK_SECONDS * 1000).start()
+
+    def _look(self) -> None:
+        self.rooms.end_waiting(time.monotonic())
+        there = sum(map(len, self.rooms.all))
+        if self._was_crowded and not there:
+            _trim(0)
+        self._was_crowded = there >= CROWD or (self._was_crowded and bool(there))
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
+            if len(self.rooms.ready) >= self.rooms.ready.places_of_one_group // 2:
+                # Who is let wait here, the system lets try again; who is let in would have to be turned away.
+                return
             try:
                 connection, address = listener.accept()
             except BlockingIOError:

@@ -27,6 +27,8 @@ PORT = 8888
 MOST_FILES = min(1_048_576, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 MEGABYTE = 2**20
 GROWN_BYTES_MAX = 64 * MEGABYTE
+# What ten logins with a kernel each leave is among it.
+KEPT_BYTES_MAX = 16 * MEGABYTE
 LOGIN_SECONDS_MAX = 5
 # Longer than a handshake and a request may take.
 STAY_SECONDS = 25
@@ -97,7 +99,8 @@ def test_strangers_who_say_next_to_nothing_keep_nobody_out_and_leave_nothing(
     # Less than 10 kB is asked for, and none is had; those who log in have lines of their own, with each kernel's.
     assert strangers_lines(stack.log()[log:]) == []
     poll(lambda: open_files(stack) <= files + 2 or None, 20, "as many open files as before")
-    assert server_memory(stack) - memory < 16 * MEGABYTE
+    poll(lambda: server_memory(stack) - memory < KEPT_BYTES_MAX or None, 20, "as much memory as before")
+    print(f"{(server_memory(stack) - memory) // 1024} kB kept")
 
 
 def strangers_lines(text: str) -> list[str]:
