@@ -61,3 +61,11 @@ def test_who_logs_in_is_told_that_somebody_knew_the_password() -> None:
     assert told
     assert told.endswith(" Wrong passwords since: 1. Right passwords with a wrong or used code since: 1.")
     assert "since" not in str(last_before_this([*guesses, login(4), login(5)]))
+
+
+def test_of_several_logins_the_latest_before_this_one_is_told() -> None:
+    several = [login(1), login(2, success=False), login(3, "203.0.113.3"), login(4, success=False), login(5)]
+    told = last_before_this(several) or ""
+    assert told.startswith("Last login before this one: 2026-11-25 12:00 UTC from 203.0.113.3 (curl).")
+    assert told.endswith("Wrong passwords since: 1.")
+    assert last_before_this(several[:2]) is None
