@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -211,6 +212,11 @@ def command(places: Places) -> None:
 ORDERS = {"a start": (start, serve, command), "a command": (command, serve), "the server": (serve, command)}
 
 
+def in_order(steps: tuple[Callable[[Places], None], ...], places: Places) -> None:
+    for step in steps:
+        step(places)
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of a Workhorse that has run, with everything in its place."""
@@ -316,7 +322,7 @@ def test_an_oddity_holds_up_nothing_and_leads_nowhere(sound: Path, oddity: str, 
             own(root)
             other.chmod(0o777)
             places, before = Places(root), inventory(other)
-            status, printed = ended(lambda places=places: [step(places) for step in ORDERS[order]])  # type: ignore[misc]
+            status, printed = ended(partial(in_order, ORDERS[order], places))
             if status != 0:
                 wrong[name] = (status, printed[-1500:])
             elif found := TERMINALS.search(printed):
