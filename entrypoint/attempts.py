@@ -51,7 +51,7 @@ def read_attempts(path: Path, acme: Acme) -> dict[str, Attempt]:
 
 def write_attempts(path: Path, acme: Acme, attempts: Mapping[str, Attempt]) -> None:
     names = {name: asdict(attempt) for name, attempt in attempts.items()}
-    write_private(path, json.dumps({"settings": _settings(acme), "names": names}).encode(), None)
+    write_private(path, json.dumps({"settings": _settings(acme), "names": names}).encode())
 
 
 def _settings(acme: Acme) -> list[str]:

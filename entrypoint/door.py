@@ -132,7 +132,7 @@ class Door(PasswordIdentityProvider):
         if after is None or not password_is_right:
             return after is not None
         try:
-            write_private(self.places.second_factor, to_json(after).encode(), None)
+            write_private(self.places.second_factor, to_json(after).encode())
         except WorkhorseError as error:
             self.log.warning("A right code is refused, since it can't be kept as spent: %s", error)
             return False

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from entrypoint.private_files import Owner, write_private
+from entrypoint.private_files import write_private
 from entrypoint.untrusted import read_untrusted
 
 KEPT = 100
@@ -100,8 +100,8 @@ def _is_sound(login: Login) -> bool:
     return are_lines and are_bools and type(login.count) is int and 0 < login.count <= COUNT_MAX
 
 
-def write_logins(path: Path, logins: Sequence[Login], owner: Owner | None = None) -> None:
-    write_private(path, json.dumps([asdict(each) for each in logins]).encode(), owner)
+def write_logins(path: Path, logins: Sequence[Login]) -> None:
+    write_private(path, json.dumps([asdict(each) for each in logins]).encode())
 
 
 def last_before_this(logins: Sequence[Login]) -> str | None:

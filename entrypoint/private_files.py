@@ -23,29 +23,26 @@ class Owner:
     gid: int
 
 
-def write_private(path: Path, content: bytes, owner: Owner | None = None) -> None:
+def write_private(path: Path, content: bytes) -> None:
     """Replaces a file atomically: readable by its owner alone from the moment it exists, and durable.
 
     A folder in its place is set aside; all else that may stand there is replaced, and nothing is written through it.
-
-    Args:
-        owner: Who it is handed to; None where the process may not give files away.
 
     Raises:
         WorkhorseError: The volume can't be written to.
     """
     try:
         with _opened(path.parent) as folder:
-            _replace(path, folder, content, owner)
+            _replace(path, folder, content)
             os.fsync(folder)
     except OSError as error:
         raise unwritable(path, error) from error
 
 
-def _replace(path: Path, folder: int, content: bytes, owner: Owner | None) -> None:
+def _replace(path: Path, folder: int, content: bytes) -> None:
     temporary = f".{path.name}.{secrets.token_hex(4)}"
     try:
-        _write_durably(temporary, folder, content, owner)
+        _write_durably(temporary, folder, content)
         try:
             os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         except IsADirectoryError:
@@ -58,11 +55,9 @@ def _replace(path: Path, folder: int, content: bytes, owner: Owner | None) -> No
         raise
 
 
-def _write_durably(name: str, folder: int, content: bytes, owner: Owner | None) -> None:
+def _write_durably(name: str, folder: int, content: bytes) -> None:
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
     with open(descriptor, "wb") as file:
-        if owner:
-            os.fchown(descriptor, owner.uid, owner.gid)
         file.write(content)
         file.flush()
         os.fsync(descriptor)
@@ -121,7 +116,7 @@ def forget(path: Path) -> None:
         set_aside(path)
 
 
-def replace_private(path: Path, content: bytes, owner: Owner | None = None) -> Path | None:
+def replace_private(path: Path, content: bytes) -> Path | None:
     """Replaces a file as `write_private` does, and keeps the old one aside; at no moment is there none."""
     if path.is_symlink() or not path.is_file():
         aside = set_aside(path)
@@ -131,11 +126,11 @@ def replace_private(path: Path, content: bytes, owner: Owner | None = None) -> P
             os.link(path, aside)
         except OSError as error:
             raise unwritable(path, error) from error
-    write_private(path, content, owner)
+    write_private(path, content)
     return aside
 
 
-def make_private_folder(path: Path, owner: Owner | None = None) -> None:
+def make_private_folder(path: Path) -> None:
     """Makes a folder that its owner alone may enter, or closes it; anything else at its place is set aside.
 
     Raises:
@@ -145,10 +140,8 @@ def make_private_folder(path: Path, owner: Owner | None = None) -> None:
         set_aside(path)
     try:
         path.mkdir(mode=0o700, exist_ok=True)
-        if owner:
-            os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
         status = path.stat()
-        if stat.S_IMODE(status.st_mode) != 0o700 and (owner or status.st_uid == os.geteuid()):
+        if stat.S_IMODE(status.st_mode) != 0o700 and status.st_uid == os.geteuid():
             path.chmod(0o700)
     except OSError as error:
         raise unwritable(path, error) from error

@@ -40,7 +40,7 @@ class PublicCertificates:
             newest = self.acme.lineage(name.text).newest()
             # An ended one may be left of a time before another ACME server.
             if newest and not reason_against_now(newest, now) and newest.pem != self._installed(name.text):
-                write_private(self.folder.public(name.text), newest.pem, None)
+                write_private(self.folder.public(name.text), newest.pem)
 
     def _installed(self, name: str) -> bytes | None:
         return read_private(self.folder.public(name))

@@ -153,7 +153,7 @@ def _move(mark: Path, new_folders: Iterable[Path], moves: Iterable[tuple[Path, P
     if mark.is_dir() and not mark.is_symlink():
         # Nothing could be written over it, nor be taken away at the end.
         set_aside(mark)
-    write_private(mark, b"", None)
+    write_private(mark, b"")
     try:
         for folder in new_folders:
             folder.mkdir(mode=0o700)

@@ -58,7 +58,7 @@ def test_a_folder_that_stands_open_is_closed(tmp_path: Path, mode: int) -> None:
     folder = tmp_path / "tls"
     folder.mkdir()
     folder.chmod(mode)
-    make_private_folder(folder, Owner(os.getuid(), os.getgid()))
+    make_private_folder(folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -67,7 +67,7 @@ def test_a_folder_that_stands_open_is_closed(tmp_path: Path, mode: int) -> None:
 def test_a_user_of_its_own_closes_its_own_folder(mode: int) -> None:
     with TemporaryDirectory() as parent:  # pytest's own folders lie below one that root alone may enter
         folder = folder_of(ADA, parent, mode)
-        assert told_as(ADA, lambda: make_private_folder(folder, None)) == ""
+        assert told_as(ADA, lambda: make_private_folder(folder)) == ""
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -75,7 +75,7 @@ def test_a_user_of_its_own_closes_its_own_folder(mode: int) -> None:
 def test_a_folder_of_another_is_told_to_a_user_who_can_t_enter_it() -> None:
     with TemporaryDirectory() as parent:
         folder = folder_of(ANOTHER, parent, 0o700)
-        told = told_as(ADA, lambda: make_private_folder(folder, None))
+        told = told_as(ADA, lambda: make_private_folder(folder))
         assert told.startswith(f"WorkhorseError: {folder} can't be written: Permission denied.")
         assert "Let user 1234 write there" in told
 
@@ -84,7 +84,7 @@ def test_a_folder_of_another_is_told_to_a_user_who_can_t_enter_it() -> None:
 def test_a_folder_of_another_that_lets_the_user_in_is_left_as_it_is() -> None:
     with TemporaryDirectory() as parent:
         folder = folder_of(ANOTHER, parent, 0o777)
-        assert told_as(ADA, lambda: make_private_folder(folder, None)) == ""
+        assert told_as(ADA, lambda: make_private_folder(folder)) == ""
         assert stat.S_IMODE(folder.stat().st_mode) == 0o777
 
 

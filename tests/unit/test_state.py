@@ -181,7 +181,7 @@ def test_no_personal_setting_opens_the_door(places: Places, section: str) -> Non
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "file"
     with pytest.raises(WorkhorseError, match="can't be written"):
-        write_private(file, b"new", None)
+        write_private(file, b"new")
     file.parent.mkdir()
-    write_private(file, b"old", None)
+    write_private(file, b"old")
     assert [path.name for path in file.parent.iterdir()] == ["file"]
