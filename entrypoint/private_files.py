@@ -111,9 +111,13 @@ def _name_aside(path: Path) -> Path:
 def forget(path: Path) -> None:
     """Takes a file away; a folder in its place is set aside."""
     try:
-        path.unlink(missing_ok=True)
+        path.unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except IsADirectoryError:
         set_aside(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def replace_private(path: Path, content: bytes) -> Path | None:

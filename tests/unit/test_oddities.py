@@ -11,6 +11,8 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -21,9 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
-import argon2
 import pytest
-from jupyter_server.auth import security
 
 from entrypoint import audit, certificate_commands, enrolment, home
 from entrypoint.attempts import Attempt, read_attempts, write_attempts
@@ -63,8 +63,6 @@ ENVIRON = {
 NOW = datetime.now(UTC)
 SECONDS, MEMORY = 20, 256 * 2**20
 USER = 1234
-# Each takes an import that nobody but root may make on some machines.
-IMPORTED = (argon2, security)
 
 
 def certbot(places: Places) -> Path:
@@ -172,12 +170,13 @@ def start(places: Places) -> None:
         known = read_known_settings(places)
         print(message(status_now(places, known, authority, (), NOW)))
     write_password_hash(places, password)
+    # And the server's, which finds what the start has left.
+    read_untrusted(places.config)
+    read_untrusted(places.device_secret)
 
 
 def serve(places: Places) -> None:
-    """What the server reads at its start, and every second."""
-    read_untrusted(places.config)
-    read_untrusted(places.device_secret)
+    """What the server reads every second, or when it is asked."""
     plan = make_plan(for_the_server(from_environ(ENVIRON)), places)
     keeper = CertificateKeeper(plan, places, lambda _: None, logging.getLogger("oddities"))
     for _ in range(2):
@@ -209,7 +208,7 @@ def command(places: Places) -> None:
 
 
 # A command may come before the server has mended anything, and a start may find what lay there while nothing ran.
-ORDERS = {"a start": (start, serve, command), "a command": (command, serve), "the server": (serve, command)}
+ORDERS = {"a start": (start, serve, command), "a command": (command, serve)}
 
 
 def in_order(steps: tuple[Callable[[Places], None], ...], places: Places) -> None:
@@ -245,6 +244,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part, content in (("cert", pair.chain_pem), ("fullchain", pair.chain_pem), ("privkey", pair.key_pem())):
         (live / f"{part}.pem").write_bytes(content)
     serve(places)
+    # Whoever acts below may not be allowed to read what is imported on the way.
+    shutil.copytree(places.root, other := tmp_path_factory.mktemp("other") / "root")
+    command(Places(other))
     return places.root
 
 
@@ -279,8 +281,6 @@ def _act_bounded(act: Callable[[], object], output: Path) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        import sys
-
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         act()
         sys.stdout.flush()
@@ -329,5 +329,5 @@ def test_an_oddity_holds_up_nothing_and_leads_nowhere(sound: Path, oddity: str, 
                 wrong[name] = (found, printed[max(0, found.start() - 100) :][:200])
             elif inventory(other) != before:
                 wrong[name] = "written outside"
-            os.system(f"rm -rf {root}")  # noqa: S605
+            subprocess.run(["rm", "-rf", root], check=True)  # what is deep is too deep for shutil
     assert wrong == {}
