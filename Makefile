@@ -32,7 +32,7 @@ export WORKHORSE_TEST_IMAGE ?= workhorse
 
 test: engine browser pebble faketime $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
 	COMPOSE_PROJECT_NAME=$(WORKHORSE_TEST_IMAGE) host/image
-	$(PYTHON) -m pytest tests/unit --numprocesses 2
+	$(PYTHON) -m pytest tests/unit tests/properties --numprocesses 2
 	@# Alone: Chromium drops what it is loading whenever another stack's network comes or goes.
 	$(PYTHON) -m pytest tests/browser
 	$(PYTHON) -m pytest tests/stack --numprocesses 3 --dist loadfile --durations 10

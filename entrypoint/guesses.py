@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import stat
 import time
 from concurrent.futures import Executor
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 from entrypoint.errors import WorkhorseError
 from entrypoint.limiter import Limiter
 from entrypoint.private_files import write_private
+from entrypoint.untrusted import read_untrusted
 
 # The most clients that a limiter may have take less than 3 MB.
 BYTES_MAX = 4_000_000
@@ -48,7 +47,7 @@ class KeptCounts:
         # First, so that what is counted from here on asks for another writing.
         self._is_asked = False
         try:
-            write_private(self.path, to_json(self.limiter, self.boot, time.monotonic()).encode(), None)
+            write_private(self.path, to_json(self.limiter, self.boot, time.monotonic()).encode())
             self._told = ""
         except WorkhorseError as error:
             if self._told != str(error):
@@ -79,20 +78,9 @@ def from_json(text: str, boot: str, now: float) -> Limiter:
 def read_limiter(path: Path) -> Limiter:
     """The one that was kept; a fresh one where there is none or it is damaged, which whoever is logged in may do."""
     try:
-        return from_json(_read(path), boot_id(), time.monotonic())
+        return from_json(read_untrusted(path, BYTES_MAX).decode(), boot_id(), time.monotonic())
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Limiter()
-
-
-def _read(path: Path) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("no file")
-        content = file.read(BYTES_MAX + 1)
-    if len(content) > BYTES_MAX:
-        raise ValueError("too long")
-    return content.decode()
 
 
 def boot_id() -> str:

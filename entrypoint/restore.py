@@ -70,7 +70,7 @@ def _sign_everybody_out(cookie_secret: Path) -> None:
     """Gives a restored state a new secret: the one of the backup would let in again who has been signed out since."""
     if cookie_secret.is_dir() and not cookie_secret.is_symlink():
         _delete(cookie_secret)
-    write_private(cookie_secret, new_secret().encode(), None)
+    write_private(cookie_secret, new_secret().encode())
 
 
 def _delete(folder: Path) -> None:

@@ -101,7 +101,7 @@ def test_what_is_private_is_its_owner_s_alone_whatever_the_umask(tmp_path: Path)
     for before in (0, 0o022):
         umask = os.umask(before)
         try:
-            write_private(tmp_path / "key", b"secret", None)
+            write_private(tmp_path / "key", b"secret")
         finally:
             os.umask(umask)
         assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
@@ -113,9 +113,9 @@ def test_what_is_private_is_its_owner_s_alone_whatever_the_umask(tmp_path: Path)
 
 def test_what_is_replaced_is_kept_beside_each_time(tmp_path: Path) -> None:
     path = tmp_path / "authority.pem"
-    assert replace_private(path, b"first", None) is None
-    assert replace_private(path, b"second", None) == tmp_path / "authority.pem.set-aside-1"
-    assert replace_private(path, b"third", None) == tmp_path / "authority.pem.set-aside-2"
+    assert replace_private(path, b"first") is None
+    assert replace_private(path, b"second") == tmp_path / "authority.pem.set-aside-1"
+    assert replace_private(path, b"third") == tmp_path / "authority.pem.set-aside-2"
     assert [file.read_bytes() for file in sorted(tmp_path.iterdir())] == [b"third", b"first", b"second"]
 
 

@@ -26,6 +26,15 @@ OTHERWISE = {
     "restore.py": "streams",
     "snapshot.py": "people's files, of any length, by descriptor",
     "environments.py": "what is backed up of environments",
+    "walk.py": "opens folders by descriptor",
+    "planting.py": "writes: new files by descriptor",
+    "databases.py": "copies of its own",
+    "regular_files.py": "people's files, of any length, by descriptor",
+    "installation.py": "the kernel's own",
+    "expendable.py": "the kernel's own",
+    "errands.py": "the kernel's own",
+    "holders.py": "the kernel's own",
+    "guesses.py": "the kernel's own",
 }
 READERS = re.compile(r"\.read_text\(|\.read_bytes\(|(?<![\w.])open\(|os\.open\(|\.open\(|Path\.read_|load_cert_chain\(")
 

@@ -31,6 +31,8 @@ from entrypoint.certificate_keeper import CertificateKeeper
 from entrypoint.cli import sign_out
 from entrypoint.credentials import reason_not_followed
 from entrypoint.errors import WorkhorseError
+from entrypoint.guesses import read_limiter
+from entrypoint.installation import keep_installation
 from entrypoint.known_settings import read_known_settings, write_known_settings
 from entrypoint.logins import Login, read_logins, write_logins
 from entrypoint.message import message
@@ -73,6 +75,7 @@ def places_of_files(places: Places) -> Iterator[Path]:
     """Every file, and every folder of ours, that people's code can put something else in the place of."""
     yield from (places.layout, places.password_hash, places.password_in_log, places.cookie_secret)
     yield from (places.device_secret, places.second_factor, places.logins, places.config)
+    yield from (places.installation, places.guesses)
     tls = places.tls
     yield from (tls.path, tls.authority, tls.server, tls.own, tls.attempts, tls.public(NAME), tls.certbot)
     live = certbot(places) / "live" / NAME
@@ -164,6 +167,7 @@ def start(places: Places) -> None:
     password = keep_password(places.password_hash, None, print)
     for secret in (places.cookie_secret, places.device_secret):
         keep_cookie_secret(secret, print)
+    keep_installation(places, settings.repositories)
     write_config(places, settings, password.text, print)
     home._serves(places.home / "venv", Path("/usr/bin/python3"))
     with suppress(WorkhorseError):
@@ -186,6 +190,7 @@ def serve(places: Places) -> None:
     plan.acme.lineage(NAME).set_aside_if_damaged()
     read_attempts(places.tls.attempts, plan.acme)
     read_logins(places.logins)
+    read_limiter(places.guesses)
     is_shared(places.sharing)
 
 
