@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from entrypoint.errors import Problem
-from entrypoint.identity import Identity, current_identity
+from entrypoint.identity import Identity
 from entrypoint.known_settings import read_known_settings
 from entrypoint.memory import in_gib, limit_bytes, machine_bytes
 from entrypoint.own_certificate import read_judgement
@@ -41,15 +41,15 @@ def audit(places: Places, arguments: argparse.Namespace) -> int:
     """Prints the findings; exit status 1 if there are any, so that a script can ask.
 
     Args:
-        arguments: `password` is what `.env` gives, as far as it could be read.
+        arguments: `password` is what `.env` gives, as far as it could be read; `identity` is that of the container.
     """
     known = read_known_settings(places)
     settings = known.settings
     password = arguments.password if known.has_password else settings
     findings = [*judge_door(settings, places), *judge_walls(settings, places, datetime.now(UTC))]
     if password:
-        identity = current_identity(places)
-        findings = [*judge_password(password, places), *judge_password_file(password, places, identity), *findings]
+        of_file = judge_password_file(password, places, arguments.identity)
+        findings = [*judge_password(password, places), *of_file, *findings]
     for finding in findings:
         print(f"- {shown_lines(str(finding))}\n")
     print(f"{len(findings)} found." if findings else "Nothing weak found.")

@@ -11,6 +11,7 @@ from importlib import import_module
 
 from entrypoint import healthcheck
 from entrypoint.errors import WorkhorseError
+from entrypoint.identity import current_identity
 from entrypoint.known_settings import given_password
 from entrypoint.places import Places
 from entrypoint.privileges import become_owner
@@ -199,7 +200,7 @@ def main() -> None:
     try:
         if arguments.command.wants_password:
             # Its file may be root's alone, and all that follows is done as the person.
-            arguments.password = given_password(os.environ)
+            arguments.password, arguments.identity = given_password(os.environ), current_identity(places)
         become_owner(places.state)
         sys.exit(getattr(import_module(module), function)(places, arguments))
     except BlockingIOError as error:

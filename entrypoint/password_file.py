@@ -1,4 +1,4 @@
-"""Whether notebooks can read the file that holds the password: Compose mounts it with the host's owner and mode."""
+"""Whether notebooks can read the password where it is given: in a file with the host's mode, or an environment."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ ONLY_THE_HASH = "Once started, only its hash is needed, and the password stays t
 
 def password_exposure(settings: Settings, identity: Identity) -> Problem | None:
     """Why a notebook, and so this process, can read the password, with what mends it; None if it can't."""
+    if settings.jupyter_password and not settings.jupyter_password_file and not identity.switches:
+        return Problem(
+            "A notebook can read the password whenever `docker compose exec` runs a command: the container was started "
+            f"as user {identity.user.uid}, as whom notebooks run, and the command's environment holds it.",
+            f"{ONLY_THE_HASH} JUPYTER_PASSWORD=''   then: docker compose up -d",
+        )
     file = Path(settings.jupyter_password_file)
     if not settings.jupyter_password_file or not os.access(file, os.R_OK):
         return None

@@ -196,7 +196,7 @@ def serve(places: Places) -> None:
 
 def command(places: Places) -> None:
     """Every command that reads or writes there."""
-    arguments = argparse.Namespace(password=None, apple=False, stop=False)
+    arguments = argparse.Namespace(password=None, identity=None, apple=False, stop=False)
     commands: tuple[Callable[[Places, argparse.Namespace], object], ...] = (
         lambda places, _: print(message(read_status(places, NOW))),
         audit.audit, certificate_commands.share_ca, certificate_commands.renew, certificate_commands.new_authority,

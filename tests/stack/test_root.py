@@ -132,3 +132,6 @@ print(*sorted(seen))
         # That it does see what it may: a process of its own.
         kernel.run("import os, subprocess; p = subprocess.Popen(['sleep', '20'], env={**os.environ, 'GREETED': '1'})")
         assert kernel.run(watch) == "GREETED\n"
+    for text in (stack.log(), stack.workhorse("audit", check=False)):
+        assert "A notebook can read the password whenever `docker compose exec` runs a command" in text
+        assert "JUPYTER_PASSWORD=''   then: docker compose up -d" in text
