@@ -1,0 +1,74 @@
+"""The way to the lab: a connection of its own for each request, so that no answer can be taken for another's."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tornado.iostream import IOStream
+
+# JupyterLab starts within a few seconds, and within this on a machine that does much else.
+WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.1
+BUFFER_BYTES_MAX = 1024 * 1024
+
+
+class LabAbsentError(Exception):
+    """Nobody listens on the lab's socket."""
+
+
+class LabStream(IOStream):
+    """A connection whose other end may have said its last word before it has heard ours: that word still counts.
+
+    A lab refuses a long upload at its head, answers, and hangs up. tornado would take the failed write for the end of
+    the connection, and drop the answer unread.
+    """
+
+    def write_to_fd(self, data: memoryview) -> int:
+        try:
+            written: int = super().write_to_fd(data)
+            return written
+        except (BrokenPipeError, ConnectionResetError):
+            return len(data)
+
+
+class Lab:
+    """Where the lab listens.
+
+    Args:
+        path: Its Unix socket, of at most 107 bytes.
+        wait_seconds: How long who asks waits for a lab that is being re-created.
+    """
+
+    def __init__(self, path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
+        self.path = path
+        self.wait_seconds = wait_seconds
+
+    async def connect(self, is_wanted: Callable[[], bool] = lambda: True) -> IOStream:
+        """A new connection, as soon as somebody listens.
+
+        Raises:
+            LabAbsentError: Nobody does for `wait_seconds`, or the connection is wanted no more.
+        """
+        deadline = time.monotonic() + self.wait_seconds
+        while True:
+            try:
+                return LabStream(self._connected(), max_buffer_size=BUFFER_BYTES_MAX)
+            except OSError as error:
+                if time.monotonic() >= deadline or not is_wanted():
+                    raise LabAbsentError from error
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _connected(self) -> socket.socket:
+        """Connects at once or fails; asyncio and tornado take EAGAIN, a Unix socket's full queue, for success."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.setblocking(False)
+            connection.connect(str(self.path))
+        except OSError:
+            connection.close()
+            raise
+        return connection
