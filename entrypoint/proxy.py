@@ -69,7 +69,10 @@ class ProxyHandler(RefusingHandler):
 
     async def prepare(self) -> None:
         user = self.passage.logged_in(self.request)
-        if reason := reason_to_refuse(self.request):
+        if self.stream.closed():
+            # tornado goes on with what it has read already behind a request that was refused, or had the last word.
+            self._go()
+        elif reason := reason_to_refuse(self.request):
             self.refuse(400, reason)
         elif user is None:
             self.turn_away(self.passage.login_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 import threading
@@ -43,7 +44,7 @@ def make_passage(path: Path, wait_seconds: float) -> Passage:
 
 
 def make_door(passage: Passage) -> tuple[HTTPServer, int]:
-    application = Application([("/health", Health), (".*", ProxyHandler, {"passage": passage})], log_function=len)
+    application = Application([("/health", Health), (".*", ProxyHandler, {"passage": passage})])
     application.settings["log_function"] = lambda _: None
     protect(application, lambda _: False)
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -68,8 +69,15 @@ class Wall:
         return asyncio.run_coroutine_threadsafe(doing, self.loop).result(seconds)
 
     def open_lab(self, speaks: Speaks) -> None:
+        async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                    await speaks(reader, writer)
+            finally:
+                writer.close()
+
         async def serve() -> None:
-            self.servers.append(await asyncio.start_unix_server(speaks, str(self.socket_path)))
+            self.servers.append(await asyncio.start_unix_server(speak, str(self.socket_path), backlog=256))
 
         self.run(serve())
 
@@ -92,6 +100,9 @@ class Wall:
 
 def get(path: str, *headers: str) -> bytes:
     return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *headers, "Connection: close", "", ""]).encode()
+
+
+HANDSHAKE = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -139,6 +150,8 @@ async def _end(made: Wall, server: HTTPServer) -> None:
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
+    # One round more for what these have closed.
+    await asyncio.sleep(0.01)
 
 
 async def serve_alone(socket_path: Path) -> None:
