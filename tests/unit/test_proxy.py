@@ -131,7 +131,7 @@ NO_MEANING = {
     "a lone CR": b"GET /x HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n",
     "a space before the colon": b"GET /x HTTP/1.1\r\nHost: x\r\nContent-Length : 3\r\n\r\nabc",
     "a coding nobody knows": b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "two codings": b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+    "two codings": b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0",
     "chunks in HTTP/1.0": b"POST /x HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a websocket with a body": b"GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc",
     "two hosts": b"GET /x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
