@@ -90,7 +90,7 @@ def until_closed(websocket: WebSocket) -> tuple[list[str], int | None]:
         while True:
             opcode, data = websocket.recv_data(control_frame=True)
             if opcode == ABNF.OPCODE_CLOSE:
-                websocket.close()
+                websocket.shutdown()  # type: ignore[no-untyped-call]
                 return words, int.from_bytes(data[:2], "big")
             words.append(data.split()[0].decode())
     return words, None
