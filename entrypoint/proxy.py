@@ -197,10 +197,10 @@ class ProxyHandler(RefusingHandler):
             self.end(code)
 
     def _break_off(self) -> None:
+        self._go()
         with contextlib.suppress(OSError, AttributeError):
             self.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.stream.close()
-        self._go()
 
     def on_connection_close(self) -> None:
         super().on_connection_close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -317,3 +319,18 @@ def test_a_login_s_end_ends_what_it_waits_for(tmp_path: Path) -> None:
         with pytest.raises(ConnectionResetError):
             read_all(connection)
         assert len(made.passage.connections) == 0
+
+
+def test_a_login_s_end_ends_its_wait_for_an_absent_lab(tmp_path: Path) -> None:
+    with wall(tmp_path / "lab", None, wait_seconds=20) as made, made.connect() as connection:
+        connection.sendall(get("/x"))
+        time.sleep(SHORT_SECONDS)
+        made.loop.call_soon_threadsafe(made.passage.connections.close_all)
+        with pytest.raises(ConnectionResetError):
+            read_all(connection)
+        assert len(made.passage.connections) == 0
+
+
+def test_nothing_of_jupyter_s_is_imported() -> None:
+    code = "import sys, entrypoint.proxy; print([name for name in sys.modules if 'jupyter' in name or 'traitlets' in name])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
