@@ -143,7 +143,7 @@ def trust_page(stack: Stack, authority: Path, path: str = "") -> requests.Respon
 def shared(stack: Stack) -> Iterator[str]:
     """What `workhorse share-ca` prints; closed again afterwards."""
     yield stack.workhorse("share-ca")
-    stack.shell("rm -f /run/workhorse/share-ca", user="0")
+    stack.shell("rm -f /run/workhorse/server/share-ca", user="0")
 
 
 def test_what_is_shared_can_be_closed_at_once(stack: Stack, authority: Path, shared: str) -> None:
@@ -186,7 +186,7 @@ def test_sharing_ends_after_its_time(stack: Stack, authority: Path, shared: str,
     assert trust_page(stack, authority).status_code == 200
     # The clock that the file is read by is the machine's, for every process alike; beyond ten minutes it is damaged.
     end = time.clock_gettime(time.CLOCK_BOOTTIME) + 60 * minutes
-    stack.shell(f"echo {end} >/run/workhorse/share-ca", user="0")
+    stack.shell(f"echo {end} >/run/workhorse/server/share-ca", user="0")
     for path in FILES:
         assert trust_page(stack, authority, path).status_code == 404
 
