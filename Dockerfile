@@ -58,14 +58,12 @@ COPY image/frozen.json /opt/conda/envs/default/conda-meta/frozen
 COPY image/condarc.yml /etc/conda/condarc.d/workhorse.yml
 COPY image/profile.sh /etc/profile.d/workhorse.sh
 COPY image/workhorse /usr/local/bin/workhorse
-# What runs a person's files is the person's, also where root asks for it. A program that can't be read is one whose
-# environment can't be read either (proc_pid_environ(5)).
+# What runs a person's files is the person's, also where root asks for it.
 COPY image/as-person /opt/workhorse/as-person
 RUN mkdir /opt/workhorse/bin \
     && for name in bash conda git ipython jupyter mamba pip pip3 python python3 sh; do \
            ln -s ../as-person "/opt/workhorse/bin/$name"; \
-       done \
-    && install -m 0711 /usr/bin/env /opt/workhorse/clean-env
+       done
 COPY entrypoint /opt/workhorse/entrypoint
 
 # Who the server runs as is found out at the start, when the root file system is read-only: what names that

@@ -40,6 +40,8 @@ def beside(method: Callable[..., Any], writes: bool) -> Callable[..., Any]:
             self.loop = asyncio.get_running_loop()
         except RuntimeError:
             return method(self, *args, **options)
+        # Made here and once: later two threads may ask for them first.
+        _ = self.notary, self.checkpoints
         arguments = signature.bind(self, *args, **options).arguments
         paths = [os.path.join(self.root_dir, path) for path in api_paths(arguments)]
         return self.errands.run(partial(method, self, *args, **options), paths, writes)
@@ -63,8 +65,6 @@ class Files(WholeFiles):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.errands = Errands.of_the_server()
-        # Made now and once: later two threads may ask for them first.
-        _ = self.notary, self.checkpoints
 
     @default("checkpoints_class")
     def _checkpoints_class_default(self) -> type:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -71,7 +72,9 @@ def hand_over_home(folder: Path, user: Owner) -> None:
                 os.fchmod(top, 0o755)
                 os.fchown(top, user.uid, user.gid)
     except OSError as error:
-        raise unwritable(folder, error) from error
+        # Of what is mounted read-only, `judge_home` tells.
+        if error.errno != errno.EROFS:
+            raise unwritable(folder, error) from error
 
 
 @contextmanager

@@ -42,6 +42,10 @@ def judge_home(home: Path, user: Owner) -> None:
             f"The home volume is closed to its own owner (mode {stat.S_IMODE(status.st_mode):04o}).",
             "To open it: " + command.format("chmod", "u+rwx"),
         )
+    if os.statvfs(home).f_flag & os.ST_RDONLY:
+        raise WorkhorseError.of(
+            "The home volume is mounted read-only.", "Mount it without that, as docker-compose.yml has it."
+        )
     raise WorkhorseError.of(
         f"The home volume belongs to user {status.st_uid}, and the notebooks' folder to user {user.uid}, "
         "as whom the server runs.",

@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.provisioning import KernelProvisionerFactory
+from jupyter_core.paths import jupyter_path
 from jupyter_server.services.kernelspecs.handlers import kernelspec_model
 from tornado.web import HTTPError
 from traitlets import Float, List, Unicode
@@ -63,8 +64,11 @@ class EnvironmentKernelSpecs(KernelSpecManager):
     _looking: asyncio.Task[Any] | None = None
 
     def _kernel_dirs_default(self) -> list[str]:
-        """Jupyter's own places without the server's environment, whose kernel is not for people."""
-        folders: list[str] = super()._kernel_dirs_default()
+        """Jupyter's own places without the server's environment, whose kernel is not for people.
+
+        Its own list asks IPython for its folder, which makes one in a home that is untouched.
+        """
+        folders = [*jupyter_path("kernels"), str(Path.home() / ".ipython" / "kernels")]
         return [folder for folder in folders if not folder.startswith(sys.prefix + os.sep)]
 
     def find_kernel_specs(self) -> dict[str, str]:

@@ -19,8 +19,8 @@ def password_exposure(settings: Settings, identity: Identity) -> Problem | None:
     """Why a notebook, and so this process, can read the password, with what mends it; None if it can't."""
     if settings.jupyter_password and not settings.jupyter_password_file and not identity.switches:
         return Problem(
-            "A notebook can read the password whenever `docker compose exec` runs a command: the container was started "
-            f"as user {identity.user.uid}, as whom notebooks run, and the command's environment holds it.",
+            f"A notebook can read the password: the container was started as user {identity.user.uid}, as whom "
+            "notebooks run, and the environment of each health check and each command of `docker compose exec` holds it.",
             f"{ONLY_THE_HASH} JUPYTER_PASSWORD=''   then: docker compose up -d",
         )
     file = Path(settings.jupyter_password_file)

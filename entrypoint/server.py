@@ -21,6 +21,7 @@ from jupyterlab.labapp import LabApp
 from tornado.httpserver import HTTPServer
 from traitlets.config import Config
 
+from entrypoint.behalf import in_own_name
 from entrypoint.credentials import follow_credentials
 from entrypoint.door import HealthHandler
 from entrypoint.file_limit import raise_file_limit
@@ -148,7 +149,8 @@ def tell_unknown_names(app: Any, names: tuple[str, ...], is_covered: Callable[[s
         if is_member and len(known) < len(names) + len(LOCAL_NAMES) + UNKNOWN_NAMES_MAX:
             host = handler.request.host_name
             if not is_covered(host.lower()):
-                _tell_once(host, names, known, app.log)
+                # Whoever logs in was a stranger a moment ago, and that request still is one's.
+                in_own_name(_tell_once, host, names, known, app.log)
 
     web_app.settings["log_function"] = log_request_and_name
 

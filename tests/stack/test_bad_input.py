@@ -113,7 +113,8 @@ def test_a_missing_folder_is_not_made_by_root(own_stack: MakeStack) -> None:
 def test_a_read_only_state_volume_ends_the_start(tmp_path: Path, options: tuple[str, ...]) -> None:
     tmp_path.chmod(0o777)
     mount = f"type=bind,src={tmp_path},dst=/var/lib/workhorse,readonly"
-    result = start_container({"JUPYTER_PASSWORD": PASSWORD}, "--mount", mount, *options)
+    home = "--tmpfs=/home/workhorse:mode=1777"
+    result = start_container({"JUPYTER_PASSWORD": PASSWORD}, "--mount", mount, home, *options)
     assert result.returncode == 1
     first, remedy = result.stderr.splitlines()
     assert first.startswith("/var/lib/workhorse")

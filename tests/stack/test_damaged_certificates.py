@@ -96,7 +96,7 @@ class Site:
         return self.container.logs().decode()
 
     def change(self, script: str) -> None:
-        status, output = self.container.exec_run(["bash", "-euc", script], user="0", workdir=FOLDER)
+        status, output = self.container.exec_run(["/bin/bash", "-euc", script], user="0", workdir=FOLDER)
         assert status == 0, output
 
     def damaged(self, file: str, damage: str, sound: bytes) -> str:
