@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from contextvars import Context
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -67,8 +68,7 @@ class Errands:
         task = asyncio.ensure_future(self._do_in_turn(errand, paths, writes))
         self.tasks.add(task)
         task.add_done_callback(self._forget)
-        done, _ = await asyncio.wait({task}, timeout=seconds)
-        if done:
+        if await ends_within(task, seconds):
             return task.result()
         errand.function = None
         raise HTTPError(503, reason_for_no_answer(paths, seconds or 0, writes and errand.has_begun))
@@ -86,6 +86,30 @@ class Errands:
         if not task.cancelled():
             # Or asyncio would report that nobody has asked for it.
             task.exception()
+
+
+async def ends_within(task: asyncio.Future[Any], seconds: float | None) -> bool:
+    """Whether a task has ended in time; it goes on if not.
+
+    As asyncio.wait does it, but for the context: a timer that was cancelled lies about until its time, and would keep
+    the request that it was made for, with all of its body.
+    """
+    loop, nobody_s = asyncio.get_running_loop(), Context()
+    ended = loop.create_future()
+
+    def tell(_: object = None) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    task.add_done_callback(tell, context=nobody_s)
+    timer = None if seconds is None else loop.call_later(seconds, tell, context=nobody_s)
+    try:
+        await ended
+    finally:
+        task.remove_done_callback(tell)
+        if timer:
+            timer.cancel()
+    return task.done()
 
 
 def reason_for_no_answer(paths: Iterable[str], seconds: float, may_still_happen: bool) -> str:

@@ -20,7 +20,7 @@ from jupyter_server.services.kernelspecs.handlers import kernelspec_model
 from tornado.web import HTTPError
 from traitlets import Float, List, Unicode
 
-from entrypoint.errands import Errands
+from entrypoint.errands import Errands, ends_within
 from entrypoint.home import DEFAULT_ENVIRONMENT, venv_of
 from entrypoint.kernel_files import Kernel, environment_kernel, registered_kernel
 from entrypoint.untrusted import read_untrusted
@@ -95,8 +95,7 @@ class EnvironmentKernelSpecs(KernelSpecManager):
         if self._looking is None or self._looking.done():
             errand = Errands.of_the_server().run(self._look, [FOLDER], seconds=None)
             self._looking = asyncio.ensure_future(errand)
-        done, _ = await asyncio.wait({self._looking}, timeout=SECONDS)
-        if not (done or self._specs):
+        if not (await ends_within(self._looking, SECONDS) or self._specs):
             raise HTTPError(503, f"The disk of {FOLDER} has not answered for {SECONDS:g} seconds.")
         return self._specs
 

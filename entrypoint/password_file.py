@@ -20,7 +20,7 @@ def password_exposure(settings: Settings, identity: Identity) -> Problem | None:
     if settings.jupyter_password and not settings.jupyter_password_file and not identity.switches:
         return Problem(
             f"A notebook can read the password: the container was started as user {identity.user.uid}, as whom "
-            "notebooks run, and the environment of each health check and each command of `docker compose exec` holds it.",
+            "notebooks run, and the environment of each health check and `docker compose exec` holds it.",
             f"{ONLY_THE_HASH} JUPYTER_PASSWORD=''   then: docker compose up -d",
         )
     file = Path(settings.jupyter_password_file)

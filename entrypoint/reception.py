@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import resource
 import socket
@@ -16,6 +15,7 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 from tornado.iostream import IOStream
 
+from entrypoint.allocator import trim
 from entrypoint.behalf import for_a_stranger, now_for_a_stranger
 from entrypoint.caller import Caller, current_caller, event_loop
 from entrypoint.rooms import Rooms
@@ -26,8 +26,6 @@ ACCEPTED_AT_ONCE = 64
 GREETED_AT_ONCE = 8
 LOOK_SECONDS = 1.0
 CROWD = 50
-# The C library keeps what a crowd's TLS took, in case of another, unless it is told not to.
-_trim = ctypes.CDLL(None).malloc_trim
 # What accept(2) can't do for want of something, which ends when somebody leaves.
 WANTS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 WANT_SECONDS = 0.5
@@ -60,7 +58,8 @@ class Reception(HTTPServer):
         self.rooms.end_waiting(time.monotonic())
         there = sum(map(len, self.rooms.all))
         if self._was_crowded and not there:
-            _trim(0)
+            # What its TLS took.
+            trim()
         self._was_crowded = there >= CROWD or (self._was_crowded and bool(there))
 
     def _accept(self, listener: socket.socket) -> None:

@@ -21,6 +21,7 @@ from jupyterlab.labapp import LabApp
 from tornado.httpserver import HTTPServer
 from traitlets.config import Config
 
+from entrypoint.allocator import bound_arenas
 from entrypoint.behalf import in_own_name
 from entrypoint.credentials import follow_credentials
 from entrypoint.door import HealthHandler
@@ -57,6 +58,7 @@ def main(config_file: Path) -> None:
         sys.exit(f"{config_file} can't be read: {error}.\n  A start writes it anew: docker compose restart")
     # Extensions that leave the guarding to jupyter-server, which does guard them.
     warnings.simplefilter("ignore", JupyterServerAuthWarning)
+    bound_arenas()
     raise_file_limit()
     share_streams()
     HTTPServer.configure(Reception)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 
@@ -92,3 +95,23 @@ def test_mount_points_are_found_by_name(tmp_path: Path) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text("".join(f"1 1 0:1 / {place} rw - ext4 x rw\n" for place in ("/", "/r", "/r/nas", "/re")))
     assert mount_points(["/r/nas/x", "/r/nasty", "/r", "/e"], mounts) == ["/r/nas", "/r", "/r", "/"]
+
+
+def test_an_errand_that_has_ended_keeps_nothing_of_the_request_it_was_for() -> None:
+    class Request:
+        """Something that can be watched."""
+
+    current: ContextVar[Request] = ContextVar("current")
+
+    async def ask(errands: Errands) -> weakref.ref[Request]:
+        request = Request()
+        current.set(request)
+        await errands.run(lambda: None, ["/repositories/a"])
+        return weakref.ref(request)
+
+    async def asked() -> Request | None:
+        gone = await asyncio.create_task(ask(Errands(1)))
+        gc.collect()
+        return gone()
+
+    assert asyncio.run(asked()) is None
