@@ -15,7 +15,7 @@ from entrypoint.errors import WorkhorseError
 from entrypoint.handover import adopt_folder, hand_over_home, hand_over_run, hand_over_state, is_open_to
 from entrypoint.home import judge_home, prepare_venv
 from entrypoint.identity import current_identity, reason_not_writable, write_accounts
-from entrypoint.installation import keep_installation
+from entrypoint.installation import find_installation, keep_installation, tell_new_volumes
 from entrypoint.known_settings import KnownSettings, write_known_settings
 from entrypoint.message import message
 from entrypoint.own_certificate import hold, keep_own_certificate, own_files
@@ -63,9 +63,11 @@ def start(environ: Mapping[str, str], arguments: list[str], now: datetime) -> No
 
     # As the person, who can do no more harm here than in a notebook.
     judge_home(places.home, identity.user)
-    keep_layout(places.layout)
+    is_new = not keep_layout(places.layout)
     if not arguments:
         lock.share(places.state)
+        if is_new and (told := tell_new_volumes(find_installation(places).clone)):
+            say(told)
 
     authority, _ = keep_certificates(places.tls, settings.server_names, now, say)
     keep_own_certificate(places, settings, now, own_pair)

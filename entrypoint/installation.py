@@ -16,6 +16,8 @@ from entrypoint.untrusted import read_untrusted
 
 # What Compose mounts where a secret isn't set, and so tells where the clone lies.
 UNSET = "/image/empty"
+# Of every installation, until each was named after its folder.
+FORMER_NAME = "workhorse"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,16 @@ def changes(before: Installation | None, now: Installation, host_folder: str) ->
             "If that is another clone, it shares the first one's work. For one of its own, in .env: "
             "COMPOSE_PROJECT_NAME=workhorse-2   then: docker compose up -d",
         )
+
+
+def tell_new_volumes(clone: str) -> str | None:
+    """What a person should know whose clone had other volumes until it was named after its folder; None for others."""
+    if not clone or clone.endswith(f"/{FORMER_NAME}"):
+        return None
+    return (
+        f"The volumes are new. Those of an earlier Workhorse are called {FORMER_NAME}, whatever its folder is called: to "
+        f"go on with them, put COMPOSE_PROJECT_NAME={FORMER_NAME} into .env, then: docker compose up -d"
+    )
 
 
 def keep_installation(places: Places, host_folder: str) -> list[str]:

@@ -21,14 +21,19 @@ Say = Callable[[str], None]
 LAYOUT = 1
 
 
-def keep_layout(path: Path) -> None:
+def keep_layout(path: Path) -> int:
     """Marks how the state is laid out, so that an older Workhorse leaves alone what it would not understand.
+
+    Returns:
+        The number that was found, 0 in a new volume.
 
     Raises:
         WorkhorseError: A newer Workhorse has laid it out.
     """
-    if refuse_newer_layout(path) < LAYOUT:
+    found = refuse_newer_layout(path)
+    if found < LAYOUT:
         write_private(path, str(LAYOUT).encode())
+    return found
 
 
 def refuse_newer_layout(path: Path) -> int:

@@ -14,6 +14,7 @@ from entrypoint.installation import (
     find_installation,
     keep_installation,
     read_installation,
+    tell_new_volumes,
     write_installation,
 )
 from entrypoint.places import Places
@@ -84,3 +85,9 @@ def test_what_is_damaged_is_not_known(places: Places, text: str) -> None:
     assert read_installation(places.installation) is None
     write_installation(places.installation, found := find_installation(places))
     assert read_installation(places.installation) == found
+
+
+def test_whoever_had_volumes_by_the_former_name_is_told_how_to_keep_them() -> None:
+    told = tell_new_volumes("/home/ada/lab")
+    assert told and "COMPOSE_PROJECT_NAME=workhorse into .env" in told
+    assert tell_new_volumes("/home/ada/workhorse") is tell_new_volumes("") is None
