@@ -99,8 +99,8 @@ def tell_new_volumes(clone: str) -> str | None:
     if not clone or clone.endswith(f"/{FORMER_NAME}"):
         return None
     return (
-        f"The volumes are new. Those of an earlier Workhorse are called {FORMER_NAME}, whatever its folder is called: to "
-        f"go on with them, put COMPOSE_PROJECT_NAME={FORMER_NAME} into .env, then: docker compose up -d"
+        f"The volumes are new. Those of an earlier Workhorse are called {FORMER_NAME}, whatever its folder is called. "
+        f"To go on with them, put COMPOSE_PROJECT_NAME={FORMER_NAME} into .env, then: docker compose up -d"
     )
 
 
