@@ -23,6 +23,7 @@ OTHERWISE = {
     "backup.py": "standard output",
     "archive.py": "streams",
     "unpack.py": "streams",
+    "splice.py": "streams",
     "restore.py": "streams",
     "snapshot.py": "people's files, of any length, by descriptor",
     "environments.py": "what is backed up of environments",
