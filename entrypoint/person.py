@@ -40,7 +40,12 @@ def main() -> None:
     places = Places()
     environment = person_environment(os.environ, misspelt(os.environ), places)
     current_identity(places).become_person()
-    os.execvpe(sys.argv[1], sys.argv[1:], environment)
+    try:
+        os.execvpe(sys.argv[1], sys.argv[1:], environment)
+    except FileNotFoundError:
+        # As a shell says it, which this stands for.
+        print(f"{sys.argv[1]}: command not found", file=sys.stderr)
+        sys.exit(127)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,8 @@ def test_what_is_typed_after_exec_runs_as_the_person(stack: Stack) -> None:
         assert typed(shell, "-c", "id -u; echo $HOME; grep CapBnd /proc/self/status") == [
             "1000", "/home/workhorse", "CapBnd:", "0" * 16,
         ]  # fmt: skip
+    missing = stack.compose("exec", "-T", "workhorse", "/opt/workhorse/as-person", check=False)
+    assert (missing.returncode, missing.stderr) == (127, "as-person: command not found\n")
     python = "import os, sys; print(os.getuid(), sys.executable)"
     assert typed("python", "-c", python) == ["1000", "/home/workhorse/venv/bin/python"]
 
