@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
+import websocket
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
@@ -68,11 +70,18 @@ def strangers(stack: Stack, kind: str, count: int, seconds: float = STAY_SECONDS
 
 
 def log_in_and_run(stack: Stack, authority: Path) -> None:
-    with Client(stack.url, authority) as client:
-        began = time.monotonic()
-        assert client.login(PASSWORD).status_code == 302
-        assert time.monotonic() - began < LOGIN_SECONDS_MAX
-        assert client.run("print(1)") == "1\n"
+    """Logs in within 5 seconds, by however many attempts: a crowd that outruns the processor may turn one away."""
+    began = time.monotonic()
+    while True:
+        try:
+            with Client(stack.url, authority) as client:
+                assert client.login(PASSWORD).status_code == 302
+                assert time.monotonic() - began < LOGIN_SECONDS_MAX
+                assert client.run("print(1)") == "1\n"
+                return
+        except (requests.ConnectionError, ssl.SSLError, websocket.WebSocketException) as error:
+            print(f"turned away: {error!r}")
+            assert time.monotonic() - began < LOGIN_SECONDS_MAX
 
 
 def open_files(stack: Stack) -> int:
