@@ -11,9 +11,9 @@ from entrypoint.frames import Frames, close_frame
 
 CHUNK_BYTES = 64 * 1024
 # What the lab may take to answer a Close, and with it to end its last messages.
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 5.0
 # What a browser may take to read the lab's Close; a connection closed with words unread loses what is on its way.
-LINGER_SECONDS = 1.0
+LINGER_SECONDS = 3.0
 
 
 class Direction:
