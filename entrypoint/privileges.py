@@ -30,7 +30,8 @@ def become(uid: int, gid: int) -> None:
 
 def become_for_good(uid: int, gid: int) -> None:
     """The same, for a process that becomes other programs: none of them can bring a capability back."""
-    if os.getuid() == ROOT and _has_capabilities():
+    # Root without the rights to become somebody else must not go on as root: that fails.
+    if os.getuid() == ROOT and (uid != ROOT or _has_capabilities()):
         _empty_bounding_set()
         become(uid, gid)
         empty_capabilities()

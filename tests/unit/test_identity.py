@@ -25,7 +25,7 @@ from entrypoint.identity import (
     reason_not_writable,
 )
 from entrypoint.private_files import Owner
-from entrypoint.privileges import become_for_good
+from entrypoint.privileges import become_for_good, empty_capabilities
 from tests.deep import deep_folder
 from tests.users import as_user
 
@@ -214,6 +214,17 @@ def test_groups_that_the_container_was_given_are_kept() -> None:
         return groups()
 
     assert as_user(0, 0, with_groups) == [44, 2770]
+
+
+@needs_root
+def test_root_that_may_not_become_the_person_does_not_go_on_as_root() -> None:
+    def refusal() -> str:
+        empty_capabilities()
+        with pytest.raises(OSError, match="SETPCAP") as refused:
+            become_for_good(1000, 1000)
+        return str(refused.value)
+
+    assert as_user(0, 0, refusal)
 
 
 @needs_root
