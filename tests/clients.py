@@ -102,6 +102,22 @@ class Kernel:
         self.socket.send(json.dumps(message))
         return str(header["msg_id"])
 
+    def receive(self, seconds: float) -> dict[str, Any]:
+        """The next message; a ping meanwhile doesn't put the end of the wait off."""
+        deadline = time.monotonic() + seconds
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                self.socket.settimeout(left)
+                opcode, frame = self.socket.recv_data_frame(control_frame=True)
+                if opcode == websocket.ABNF.OPCODE_CLOSE:
+                    raise websocket.WebSocketConnectionClosedException("the server has closed the websocket")
+                if opcode == websocket.ABNF.OPCODE_TEXT:
+                    message: dict[str, Any] = json.loads(frame.data)
+                    return message
+        finally:
+            self.socket.settimeout(SECONDS)
+        raise websocket.WebSocketTimeoutException(f"no message within {seconds} s")
+
     def answer_pings(self) -> None:
         """Reads away what has come. A browser does so at any time; who doesn't for 90 seconds is taken for gone."""
         tls = self.socket.sock
@@ -114,8 +130,7 @@ class Kernel:
         """The text that code prints and, if it fails, its traceback."""
         request, texts, deadline = self.send(code), list[str](), time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            self.socket.settimeout(max(1, left))
-            message = json.loads(self.socket.recv())
+            message = self.receive(left)
             if message["parent_header"].get("msg_id") != request:
                 continue
             content = message["content"]

@@ -13,7 +13,7 @@ import pytest
 import requests
 import websocket
 
-from tests.clients import SECONDS, Client, Kernel
+from tests.clients import Client, Kernel
 from tests.stacks import Stack, poll
 
 KEPT = "tls/authority.pem tls/server.pem password-hash cookie-secret"
@@ -42,10 +42,9 @@ def wait_for(client: Client) -> None:
 def texts_until_restarted(kernel: Kernel, seconds: float = 60) -> str:
     """What a kernel shows until it has been restarted and answers again; what is asked in between may be lost."""
     texts, asked, is_restarted, deadline = list[str](), set[str](), False, time.monotonic() + seconds
-    kernel.socket.settimeout(1)
     while time.monotonic() < deadline:
         try:
-            message = json.loads(kernel.socket.recv())
+            message = kernel.receive(1)
         except websocket.WebSocketTimeoutException:
             asked |= {kernel.send("pass")} if is_restarted else set()
             continue
@@ -53,7 +52,6 @@ def texts_until_restarted(kernel: Kernel, seconds: float = 60) -> str:
         texts += [message["content"]["text"]] if message["msg_type"] == "stream" else []
         is_restarted = is_restarted or state == "restarting"
         if message["parent_header"].get("msg_id") in asked and state == "idle":
-            kernel.socket.settimeout(SECONDS)
             return "".join(texts)
     raise TimeoutError(f"waited {seconds} s for a kernel that answers after its restart")
 

@@ -10,7 +10,6 @@ by 963 who aborted, none by 1190 who stopped halfway; the first of them ended th
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import ssl
 import struct
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import Client, Kernel
+from tests.clients import SECONDS, Client, Kernel
 from tests.handshakes import Beside, Door, trusting
 from tests.stacks import Stack, poll
 
@@ -66,7 +65,7 @@ class Talk:
         request = self.kernel.send("1")
         self.asked += 1
         while True:
-            message = json.loads(self.kernel.socket.recv())
+            message = self.kernel.receive(SECONDS)
             if message["msg_type"] == "execute_reply" and message["parent_header"]["msg_id"] == request:
                 self.answered += 1
                 return

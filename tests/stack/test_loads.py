@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import re
 import time
@@ -12,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import websocket
 
-from tests.clients import Client, Kernel
+from tests.clients import SECONDS, Client, Kernel
 from tests.conftest import PASSWORD
 from tests.stack.test_faults import MEGABYTE, texts_until_restarted
 from tests.stacks import Stack, new_stack, poll, running
@@ -88,7 +88,7 @@ os.kill(os.getpid(), 11)
 def test_a_segfault_beside_a_kernel_out_of_memory_is_not_told_as_memory(stack: Stack, client: Client) -> None:
     kernel, other = client.start_kernel(), client.start_kernel()
     other.send(SEGFAULT_BESIDE)
-    poll(lambda: "watching" in str(other.socket.recv()) or None, wanted="the other kernel")
+    poll(lambda: "watching" in str(other.receive(SECONDS)) or None, wanted="the other kernel")
     kernel.send(BOMB)
     assert "memory" not in texts_until_restarted(other)
     assert "Killed for memory" in texts_until_restarted(kernel)
@@ -113,16 +113,22 @@ def test_a_kernel_out_of_memory_is_told_to_whoever_comes_first_if_nobody_was_the
     client.api("DELETE", f"kernels/{kernel.id}")
 
 
-def shown(kernel: Kernel) -> list[tuple[str, str]]:
+def shown(kernel: Kernel, seconds: float = 60) -> list[tuple[str, str]]:
     """Every text that a new connection shows until it has run a cell, after the request that it belongs to."""
-    texts, request, is_done = list[tuple[str, str]](), kernel.send("print(6 * 7)"), False
-    while not is_done:
-        message = json.loads(kernel.socket.recv())
+    texts, asked, deadline = list[tuple[str, str]](), {kernel.send("print(6 * 7)")}, time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            message = kernel.receive(1)
+        except websocket.WebSocketTimeoutException:
+            # What is asked of a kernel that is just being restarted may be lost, or its answer.
+            asked |= {kernel.send("print(6 * 7)")}
+            continue
         of = message["parent_header"].get("msg_id", "")
         texts += [(of, message["content"]["text"])] if message["msg_type"] == "stream" else []
-        is_done = of == request and message["content"].get("execution_state") == "idle"
-    kernel.socket.close()
-    return texts
+        if of in asked and message["content"].get("execution_state") == "idle":
+            kernel.socket.close()
+            return texts
+    raise TimeoutError(f"waited {seconds} s for a kernel that answers")
 
 
 def test_temporary_files_of_more_than_the_memory_harm_nobody(client: Client) -> None:
