@@ -78,7 +78,7 @@ RUN echo /opt/workhorse >"$(/opt/server/bin/python -I -c 'import sysconfig; prin
        done
 
 # This is what root has: no folder that a notebook can write to, and no home with settings of a notebook's. The person's
-# own is set where the person's processes start (entrypoint/person.py).
+# own is set where the person's processes start (entrypoint/home/person.py).
 ENV LANG=C.UTF-8 \
     PATH=/opt/workhorse/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONNOUSERSITE=1 \

@@ -9,34 +9,34 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from entrypoint import lock
-from entrypoint.check import COMMANDS, check
-from entrypoint.errors import WorkhorseError
-from entrypoint.handover import adopt_folder, hand_over_home, hand_over_run, hand_over_state, is_open_to
-from entrypoint.home import judge_home, prepare_venv
-from entrypoint.identity import current_identity, reason_not_writable, write_accounts
-from entrypoint.installation import find_installation, keep_installation, tell_new_volumes
-from entrypoint.known_settings import KnownSettings, write_known_settings
-from entrypoint.message import message
-from entrypoint.own_certificate import hold, keep_own_certificate, own_files
-from entrypoint.password_file import password_exposure
-from entrypoint.person import person_environment
-from entrypoint.places import Places
-from entrypoint.settings import from_environ, misspelt
-from entrypoint.state import (
+from entrypoint.certificates.keeping import keep_certificates
+from entrypoint.certificates.own import hold, keep_own_certificate, own_files
+from entrypoint.commands.check import COMMANDS, check
+from entrypoint.door.state import (
     keep_cookie_secret,
     keep_layout,
     keep_password,
     write_config,
     write_password_hash,
 )
-from entrypoint.status import status_now
-from entrypoint.tls import keep_certificates
-from entrypoint.trust import trust_company
-from entrypoint.untrusted import shown_lines
+from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.places import Places
+from entrypoint.files.untrusted import shown_lines
+from entrypoint.home.home import judge_home, prepare_venv
+from entrypoint.home.person import person_environment
+from entrypoint.files import lock
+from entrypoint.login.password_file import password_exposure
+from entrypoint.report.installation import find_installation, keep_installation, tell_new_volumes
+from entrypoint.report.message import message
+from entrypoint.report.status import status_now
+from entrypoint.settings.known import KnownSettings, write_known_settings
+from entrypoint.settings.settings import from_environ, misspelt
+from entrypoint.system.handover import adopt_folder, hand_over_home, hand_over_run, hand_over_state, is_open_to
+from entrypoint.system.identity import current_identity, reason_not_writable, write_accounts
+from entrypoint.system.trust import trust_company
 
 PYTHON, TINI = "/opt/server/bin/python", "/usr/bin/tini"
-OPENSSL_CONFIG = Path(__file__).with_name("openssl.cnf")
+OPENSSL_CONFIG = Path(__file__).parent / "certificates" / "openssl.cnf"
 
 
 def start(environ: Mapping[str, str], arguments: list[str], now: datetime) -> None:
@@ -94,7 +94,7 @@ def start(environ: Mapping[str, str], arguments: list[str], now: datetime) -> No
         write_password_hash(places, password)
 
     # Below a reaper of orphans.
-    command = [TINI, "--", *(arguments or [PYTHON, "-I", "-m", "entrypoint.server", str(places.config)])]
+    command = [TINI, "--", *(arguments or [PYTHON, "-I", "-m", "entrypoint.lab.server", str(places.config)])]
     os.execvpe(command[0], command, environment)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography import x509
 
-from entrypoint.acme import HTTP_PORT
+from entrypoint.renewal.acme import HTTP_PORT
 from tests import limited_acme
 from tests.handshakes import Door, trusting
 from tests.pki import University

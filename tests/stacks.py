@@ -19,7 +19,7 @@ from docker.models.containers import Container
 from dotenv import set_key
 from pytest_docker.plugin import get_docker_services
 
-from entrypoint.settings import variable_names
+from entrypoint.settings.settings import variable_names
 
 REPOSITORY = Path(__file__).parents[1]
 READY_SECONDS = 60

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from entrypoint.privileges import become
+from entrypoint.system.privileges import become
 
 
 def as_user(uid: int, gid: int, question: Callable[[], Any]) -> Any:

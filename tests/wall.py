@@ -17,9 +17,9 @@ from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
-from entrypoint.headers import protect
-from entrypoint.lab_socket import Lab
-from entrypoint.proxy import Passage, ProxyHandler
+from entrypoint.proxy.handler import Passage, ProxyHandler
+from entrypoint.proxy.headers import protect
+from entrypoint.proxy.lab_socket import Lab
 
 T = TypeVar("T")
 Speaks = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

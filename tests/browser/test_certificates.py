@@ -21,9 +21,9 @@ import requests
 from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect
 from playwright.sync_api import Error as BrowserError
 
-from entrypoint.authority import load_authority
-from entrypoint.certificate import make_certificate
-from entrypoint.names import LOCAL_NAMES, ServerName
+from entrypoint.certificates.authority import load_authority
+from entrypoint.certificates.leaf import make_certificate
+from entrypoint.settings.names import LOCAL_NAMES, ServerName
 from tests.browser.conftest import import_authority, launch, new_page
 from tests.browser.lab import screenshot
 from tests.conftest import PASSWORD

@@ -18,14 +18,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from entrypoint import lock
-from entrypoint.archive import END, FORMAT, MANIFEST
-from entrypoint.environments import find_environments
-from entrypoint.errors import WorkhorseError
-from entrypoint.places import Places
-from entrypoint.restore import restore
-from entrypoint.untrusted import shown
-from tests.unit.test_backup import REPOSITORY, backed_up, fresh, members, new_places, places, refused, restored, write
+from entrypoint.backup.archive import END, FORMAT, MANIFEST
+from entrypoint.backup.restore import restore
+from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.places import Places
+from entrypoint.files.untrusted import shown
+from entrypoint.home.environments import find_environments
+from entrypoint.files import lock
+from tests.unit.backup.test_backup import (
+    REPOSITORY,
+    backed_up,
+    fresh,
+    members,
+    new_places,
+    places,
+    refused,
+    restored,
+    write,
+)
 
 __all__ = ["fresh", "places"]
 SECONDS, PEAK_KB = 60, 200_000
@@ -36,11 +46,11 @@ RUN = """
 import io, resource, sys
 from datetime import datetime, UTC
 from pathlib import Path
-from entrypoint.backup import backup
-from entrypoint.errors import WorkhorseError
-from entrypoint.errors import WorkhorseError
-from entrypoint.places import Places
-from entrypoint.restore import restore
+from entrypoint.backup.backup import backup
+from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.places import Places
+from entrypoint.backup.restore import restore
 say = lambda line: print(line, file=sys.stderr)
 try:
     if sys.argv[1] == "backup":
@@ -145,7 +155,7 @@ def test_whatever_lies_there_is_backed_up_and_restored(
 
 
 def test_a_pipe_beside_a_database_holds_nothing_up(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("entrypoint.databases.SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr("entrypoint.backup.databases.SILENCE_SECONDS", 0.5)
     import sqlite3
 
     with closing(sqlite3.connect(places.home / "x.db")) as database:

@@ -25,25 +25,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from entrypoint import audit, certificate_commands, enrolment, home
-from entrypoint.attempts import Attempt, read_attempts, write_attempts
-from entrypoint.certificate_keeper import CertificateKeeper
-from entrypoint.cli import sign_out
-from entrypoint.credentials import reason_not_followed
-from entrypoint.errors import WorkhorseError
-from entrypoint.guesses import read_limiter
-from entrypoint.installation import keep_installation
-from entrypoint.known_settings import read_known_settings, write_known_settings
-from entrypoint.logins import Login, read_logins, write_logins
-from entrypoint.message import message
-from entrypoint.own_certificate import hold, keep_own_certificate, own_files
-from entrypoint.places import Places
-from entrypoint.plan import make_plan
-from entrypoint.private_files import write_private
-from entrypoint.second_factor import new_second_factor, to_json
-from entrypoint.settings import from_environ
-from entrypoint.sharing import is_shared
-from entrypoint.state import (
+from entrypoint.certificates import commands as certificate_commands
+from entrypoint.certificates.keeping import keep_certificates
+from entrypoint.certificates.own import hold, keep_own_certificate, own_files
+from entrypoint.certificates.sharing import is_shared
+from entrypoint.commands.cli import sign_out
+from entrypoint.door.state import (
     for_the_server,
     keep_cookie_secret,
     keep_layout,
@@ -51,9 +38,25 @@ from entrypoint.state import (
     write_config,
     write_password_hash,
 )
-from entrypoint.status import read_status, status_now
-from entrypoint.tls import keep_certificates
-from entrypoint.untrusted import read_untrusted
+from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.places import Places
+from entrypoint.files.private import write_private
+from entrypoint.files.untrusted import read_untrusted
+from entrypoint.home import home
+from entrypoint.login import enrolment
+from entrypoint.login.credentials import reason_not_followed
+from entrypoint.login.guesses import read_limiter
+from entrypoint.login.logins import Login, read_logins, write_logins
+from entrypoint.login.second_factor import new_second_factor, to_json
+from entrypoint.renewal.attempts import Attempt, read_attempts, write_attempts
+from entrypoint.renewal.keeper import CertificateKeeper
+from entrypoint.renewal.plan import make_plan
+from entrypoint.report import audit
+from entrypoint.report.installation import keep_installation
+from entrypoint.report.message import message
+from entrypoint.report.status import read_status, status_now
+from entrypoint.settings.known import read_known_settings, write_known_settings
+from entrypoint.settings.settings import from_environ
 from tests.deep import deep_folder
 from tests.pki import University
 

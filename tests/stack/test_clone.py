@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.settings import variable_names
+from entrypoint.settings.settings import variable_names
 from tests.clients import Client
 from tests.stack.test_upgrade import STAND_IN_BASE, has_image
 from tests.stacks import IMAGE, MACHINE_AUTHORITIES, REPOSITORY, Stack

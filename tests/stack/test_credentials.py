@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from entrypoint.password import hash_password
+from entrypoint.login.password import hash_password
 from tests.conftest import PASSWORD
 from tests.extensions import add_extension
 from tests.guesses import WRONG, is_signed_out, visitor

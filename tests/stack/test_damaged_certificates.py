@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from entrypoint.authority import Authority, load_authority
+from entrypoint.certificates.authority import Authority, load_authority
 from tests.conftest import PASSWORD
 from tests.handshakes import Beside, Door, trusting
 from tests.pki import Pair, University, replace_file

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from entrypoint.limiter import BURST_GUESSES, FREE_FAILURES
+from entrypoint.strangers.limiter import BURST_GUESSES, FREE_FAILURES
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.guesses import DOCKER_NETWORKS, TOO_MANY, WRONG, flood, guess, is_signed_out, visitor
@@ -221,7 +221,7 @@ def lanes(stack: Stack) -> int:
 
 def server_memory(stack: Stack) -> int:
     """The server's own memory, in bytes."""
-    server = "$(pgrep -P 1 -f entrypoint.server)"
+    server = "$(pgrep -P 1 -f entrypoint.lab.server)"
     return 1024 * int(stack.shell(f"awk '/^RssAnon/ {{print $2}}' /proc/{server}/status"))
 
 

@@ -58,7 +58,7 @@ def texts_until_restarted(kernel: Kernel, seconds: float = 60) -> str:
 
 def test_a_killed_server_restarts_with_its_state_and_the_login(stack: Stack, client: Client) -> None:
     before, started = kept_state(stack), started_at(stack)
-    stack.shell("kill -9 $(pgrep -P 1 -f entrypoint.server)")
+    stack.shell("kill -9 $(pgrep -P 1 -f entrypoint.lab.server)")
     poll(lambda: started_at(stack) != started or None, wanted="a restart of the container")
     wait_for(client)
     assert kept_state(stack) == before
@@ -125,7 +125,7 @@ os.kill(server, 9)
 @contextmanager
 def killer(stack: Stack, folder: str, size: int) -> Iterator[None]:
     """Kills the server when so many bytes of the new text stand in any file of a folder."""
-    server = stack.shell("pgrep -P 1 -f entrypoint.server").strip()
+    server = stack.shell("pgrep -P 1 -f entrypoint.lab.server").strip()
     python = ["exec", "-T", "-u", "1000", "workhorse", "/opt/server/bin/python", "-c", KILLER]
     command = [*stack.compose_command, *python, f"/repositories/{folder}", str(size), server]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

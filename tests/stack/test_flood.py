@@ -3,8 +3,8 @@
 OpenSSL's queue of errors is each thread's, and Python reads it without having emptied it (CPython issues 148594 and
 81891), so that one peer's broken connection closes another's. Docker's proxy on 127.0.0.1 hides it, hence the
 container's own address. With Python 3.13.5 and OpenSSL 3.5.9, over
-25 seconds each and without the mend in `entrypoint/tls_socket.py`: 696 websockets ended by 922 strangers who left, 715
-by 963 who aborted, none by 1190 who stopped halfway; the first of them ended the first. With it, none.
+25 seconds each and without the mend in `entrypoint/certificates/sockets.py`: 696 websockets ended by 922 strangers who
+left, 715 by 963 who aborted, none by 1190 who stopped halfway; the first of them ended the first. With it, none.
 """
 
 from __future__ import annotations

@@ -61,11 +61,11 @@ def test_it_works_as_the_server_s_user_too(stack: Stack) -> None:
 
 
 def test_a_server_that_hangs_is_unhealthy(stack: Stack) -> None:
-    stack.shell("kill -STOP $(pgrep -P 1 -f entrypoint.server)")
+    stack.shell("kill -STOP $(pgrep -P 1 -f entrypoint.lab.server)")
     try:
         status, reason = healthcheck(stack)
     finally:
-        stack.shell("kill -CONT $(pgrep -P 1 -f entrypoint.server)")
+        stack.shell("kill -CONT $(pgrep -P 1 -f entrypoint.lab.server)")
     assert status == 1
     assert reason.startswith("The server does not answer")
 
@@ -73,7 +73,7 @@ def test_a_server_that_hangs_is_unhealthy(stack: Stack) -> None:
 def test_a_certificate_of_another_authority_is_unhealthy(stack: Stack) -> None:
     stack.shell("mkdir -p /tmp/other && cd /tmp/other && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem "
                 "-out other.pem -subj /CN=other -days 2 2>/dev/null")  # fmt: skip
-    script = "/opt/server/bin/python -I -m entrypoint.healthcheck /tmp/other/other.pem 8888; echo $?"
+    script = "/opt/server/bin/python -I -m entrypoint.door.healthcheck /tmp/other/other.pem 8888; echo $?"
     answer = stack.shell(script)
     assert "certificate verify failed" in answer
     assert answer.endswith("1\n")

@@ -45,7 +45,7 @@ for file in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline'
     except OSError: pass
 """
     found = client.run(look_around)
-    assert "entrypoint.server" in found
+    assert "entrypoint.lab.server" in found
     assert PASSWORD not in found
 
 

@@ -52,7 +52,7 @@ def server(stack: Stack) -> Iterator[None]:
 
 
 def server_process(stack: Stack) -> str:
-    return stack.shell("pgrep -P 1 -f entrypoint.server").strip()
+    return stack.shell("pgrep -P 1 -f entrypoint.lab.server").strip()
 
 
 def test_a_kernel_out_of_memory_is_told_so_and_runs_again(stack: Stack, client: Client) -> None:

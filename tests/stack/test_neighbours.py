@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from entrypoint.errands import SECONDS as HANGING_SECONDS
+from entrypoint.lab.errands import SECONDS as HANGING_SECONDS
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stacks import Stack, poll

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import load_pem_x509_certificate
 
-from entrypoint.causes import MENDED_AFTER
+from entrypoint.files.causes import MENDED_AFTER
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.handshakes import PATIENCE_SECONDS, Beside, Door, trusting

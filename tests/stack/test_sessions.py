@@ -87,7 +87,7 @@ def cookie_of_days_ago(stack: Stack, name: str, days: float) -> str:
     script = f"""
 import hashlib, hmac, json, time
 from tornado.web import create_signed_value
-from entrypoint.places import Places
+from entrypoint.files.places import Places
 places = Places()
 mixed = hmac.new(places.cookie_secret.read_bytes(), digestmod=hashlib.sha256)
 mixed.update(b"")
@@ -187,7 +187,7 @@ def test_the_list_of_logins_holds_time_address_browser_and_outcome(stack: Stack,
     come(stack, authority, "203.0.113.30", PASSWORD, FIREFOX)
     for _ in range(2):
         come(stack, authority, "203.0.113.31", WRONG, "<b>curl</b>")
-    code = "from entrypoint.places import Places as P; from entrypoint.logins import read_logins as r; "
+    code = "from entrypoint.files.places import Places as P; from entrypoint.login.logins import read_logins as r; "
     code += "print(*(each.line for each in r(P().logins)), sep='\\\\n')"
     lines = stack.shell(f'/opt/server/bin/python -I -c "{code}"').splitlines()
     time = r"20\d\d-\d\d-\d\d \d\d:\d\d UTC"

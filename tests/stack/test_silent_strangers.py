@@ -85,7 +85,7 @@ def log_in_and_run(stack: Stack, authority: Path) -> None:
 
 
 def open_files(stack: Stack) -> int:
-    return int(stack.shell("ls /proc/$(pgrep -P 1 -f entrypoint.server)/fd | wc -l"))
+    return int(stack.shell("ls /proc/$(pgrep -P 1 -f entrypoint.lab.server)/fd | wc -l"))
 
 
 @pytest.mark.parametrize(("kind", "count"), KINDS.items())
@@ -199,7 +199,7 @@ def test_kernels_have_the_limit_of_files_that_docker_gives(own_stack: Callable[.
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     limit_files(stack, 1024, 4096)
     stack.up()
-    server = stack.shell("grep 'Max open files' /proc/$(pgrep -P 1 -f entrypoint.server)/limits").split()
+    server = stack.shell("grep 'Max open files' /proc/$(pgrep -P 1 -f entrypoint.lab.server)/limits").split()
     assert server[3:5] == ["4096", "4096"]
     with Client(stack.url, stack.authority()) as client:
         assert client.login(PASSWORD).status_code == 302

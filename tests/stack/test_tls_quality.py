@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from entrypoint.trust import VARIABLES
+from entrypoint.system.trust import VARIABLES
 from tests.clients import Client
 from tests.handshakes import Door, trusting
 from tests.stacks import REPOSITORY, Stack

@@ -48,7 +48,7 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     # Runs beside this one may be of another commit.
     image = f"workhorse-test-{secrets.token_hex(4)}"
     build(commit, tmp_path_factory.mktemp("old"), image)
-    yield OldVersion(image, has(commit, "entrypoint/second_factor.py"))
+    yield OldVersion(image, has(commit, "entrypoint/login/second_factor.py"))
     subprocess.run(["docker", "image", "rm", image], check=True, capture_output=True)
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from entrypoint.settings import variable_names
+from entrypoint.settings.settings import variable_names
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stacks import REPOSITORY, Stack
@@ -16,7 +16,7 @@ WRITABLE = ("/repositories", "/home/workhorse", "/var/lib/workhorse", "/tmp", "/
 
 
 def test_the_server_has_no_rights_but_its_user_s(stack: Stack) -> None:
-    for process in ("1", "$(pgrep -P 1 -f entrypoint.server)"):
+    for process in ("1", "$(pgrep -P 1 -f entrypoint.lab.server)"):
         status = stack.shell(f"cat /proc/{process}/status")
         assert "Uid:\t1000\t1000\t1000\t1000" in status
         assert "NoNewPrivs:\t1" in status
@@ -201,7 +201,7 @@ def test_programs_may_be_built_and_run_in_tmp(client: Client) -> None:
 
 def test_when_memory_runs_out_kernels_are_chosen_before_the_server(stack: Stack, client: Client) -> None:
     assert client.run("print(open('/proc/self/oom_score_adj').read())") == "500\n\n"
-    for process in ("1", "$(pgrep -P 1 -f entrypoint.server)"):
+    for process in ("1", "$(pgrep -P 1 -f entrypoint.lab.server)"):
         assert int(stack.shell(f"cat /proc/{process}/oom_score_adj")) < 500
 
 

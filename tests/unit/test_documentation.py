@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from entrypoint.settings import Settings
+from entrypoint.settings.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
 NAMES = [field.name.upper() for field in fields(Settings)]

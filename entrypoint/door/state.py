@@ -1,0 +1,128 @@
+"""What the state volume keeps besides the certificates: password hash, cookie secret, configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.places import Places
+from entrypoint.files.private import read_private, set_aside, write_private
+from entrypoint.files.untrusted import read_untrusted
+from entrypoint.home.personal_files import set_odd_settings_aside
+from entrypoint.lab.config import merge, overruled, personal_config, server_config
+from entrypoint.login.cookie_secrets import is_secret, new_secret
+from entrypoint.login.password import PasswordHash, is_hash, settle_password
+from entrypoint.settings.settings import Settings
+
+Say = Callable[[str], None]
+LAYOUT = 1
+
+
+def keep_layout(path: Path) -> int:
+    """Marks how the state is laid out, so that an older Workhorse leaves alone what it would not understand.
+
+    Returns:
+        The number that was found, 0 in a new volume.
+
+    Raises:
+        WorkhorseError: A newer Workhorse has laid it out.
+    """
+    found = refuse_newer_layout(path)
+    if found < LAYOUT:
+        write_private(path, str(LAYOUT).encode())
+    return found
+
+
+def refuse_newer_layout(path: Path) -> int:
+    """The number of the layout that is there, 0 where none is.
+
+    Raises:
+        WorkhorseError: A newer Workhorse has laid it out.
+    """
+    try:
+        found = int(read_untrusted(path))
+    except (OSError, ValueError):
+        found = 0
+    if found > LAYOUT:
+        raise WorkhorseError.of(
+            f"The volume 'state' was written by a newer Workhorse (layout {found}; this one knows up to {LAYOUT}).",
+            "Go back to the newer one: git pull && docker compose up -d --build",
+        )
+    return found
+
+
+def keep_password(path: Path, password: str | None, say: Say) -> PasswordHash:
+    """The hash to serve with; `write_password_hash` keeps a new one."""
+    return settle_password(password, _read_sound(path, is_hash, say))
+
+
+def write_password_hash(places: Places, hashed: PasswordHash) -> None:
+    if hashed.generated:
+        write_private(places.password_in_log, _digest(hashed.text))
+    if hashed.is_new:
+        write_private(places.password_hash, hashed.text.encode())
+
+
+def is_password_in_log(places: Places) -> bool:
+    """Whether the password is still the one that a start made up and showed."""
+    try:
+        return read_untrusted(places.password_in_log) == _digest(read_untrusted(places.password_hash).decode())
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _digest(hashed: str) -> bytes:
+    """So that no second file holds the hash itself."""
+    return hashlib.sha256(hashed.encode()).hexdigest().encode()
+
+
+def replace_password_hash(places: Places, hashed: str) -> None:
+    """Puts another hash in place."""
+    write_private(places.password_hash, hashed.encode())
+
+
+def replace_cookie_secret(places: Places) -> None:
+    """Whoever is logged in, is so no more."""
+    write_private(places.cookie_secret, new_secret().encode())
+
+
+def keep_cookie_secret(path: Path, say: Say) -> None:
+    """Makes a secret that signs cookies, where there is no sound one."""
+    if _read_sound(path, is_secret, say) is None:
+        write_private(path, new_secret().encode())
+
+
+def write_config(places: Places, settings: Settings, hashed: str, say: Say) -> None:
+    """Writes the server's configuration over the person's own, and says what it overrules."""
+    set_odd_settings_aside(places.home, say)
+    ours = server_config(places, settings, hashed)
+    personal, unreadable = personal_config(places.home)
+    for line in unreadable:
+        say(line)
+    for name in overruled(personal, ours):
+        say(f"{name} in ~/.jupyter/jupyter_server_config.d is overruled: Workhorse and .env decide it.")
+    config = merge(personal, ours)
+    config["Workhorse"] = for_the_server(settings)
+    write_private(places.config, json.dumps(config).encode())
+
+
+def for_the_server(settings: Settings) -> dict[str, object]:
+    """The settings that the running server needs, beside Jupyter's own; none of them is secret."""
+    names = ("certificate_file", "key_file", "letsencrypt_email", "acme_server", "acme_ca_file", "acme_dns_hook")
+    return {"names": list(map(str, settings.server_names)), **{name: getattr(settings, name) for name in names}}
+
+
+def _read_sound(path: Path, is_sound: Callable[[str], bool], say: Say) -> str | None:
+    """A file's text if it is what it should be; else it is set aside, and that is said."""
+    try:
+        content = read_private(path)
+        text = None if content is None else content.decode("ascii").strip()
+        if text is None or is_sound(text):
+            return text
+    except (OSError, UnicodeDecodeError):
+        pass
+    say(f"{path} can't be used; it is kept as {set_aside(path)} and made anew.")
+    return None

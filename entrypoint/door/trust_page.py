@@ -1,0 +1,56 @@
+"""The page from which a phone takes the private authority's certificate, open only while it is shared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado.web import HTTPError
+
+from entrypoint.certificates.sharing import PATH, STEPS, apple_profile, is_shared
+from entrypoint.files.places import Places
+from entrypoint.files.untrusted import read_untrusted
+
+if TYPE_CHECKING:
+    from entrypoint.certificates.authority import Authority
+
+
+class TrustHandler(JupyterHandler):
+    """The page itself, and the authority's certificate in the two forms that devices want."""
+
+    def initialize(self, places: Places) -> None:
+        self.places = places
+
+    @allow_unauthenticated
+    def get(self, file: str | None = None) -> None:
+        if not is_shared(self.places.sharing):
+            raise HTTPError(404)
+        from entrypoint.certificates.authority import load_authority  # a slow import, which no start waits for
+
+        try:
+            authority = load_authority(read_untrusted(self.places.tls.authority))
+        except (OSError, ValueError):
+            # It is made anew within a second.
+            raise HTTPError(503) from None
+        self.set_header("Cache-Control", "no-store")
+        if file:
+            self._send(file, authority)
+        else:
+            self.finish(self.render_template("trust.html", fingerprint=authority.fingerprint, steps=STEPS))
+
+    def _send(self, file: str, authority: Authority) -> None:
+        is_profile = file.endswith(".mobileconfig")
+        self.set_header(
+            "Content-Type", "application/x-apple-aspen-config" if is_profile else "application/x-x509-ca-cert"
+        )
+        self.set_header("Content-Disposition", f'attachment; filename="{file}"')
+        self.finish(apple_profile(authority) if is_profile else authority.certificate_pem)
+
+
+def add_trust_page(web_app: Any, places: Places) -> None:
+    path = url_path_join(web_app.settings["base_url"], PATH)
+    files = rf"{path}/(workhorse-ca\.(?:crt|mobileconfig))"
+    arguments = {"places": places}
+    web_app.add_handlers(".*", [(path, TrustHandler, arguments), (files, TrustHandler, arguments)])

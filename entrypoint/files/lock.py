@@ -1,0 +1,84 @@
+"""Keeps a restore and a running server apart: both lock the state folder, which all containers of a stack share."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from entrypoint.files.errors import WorkhorseError
+
+# Stands in the state for as long as a restore moves files, so that one that is killed leaves it.
+HALF_RESTORED = ".half-restored"
+
+
+def share(state: Path) -> int:
+    """Says that the volumes are in use, until this process and whatever it becomes have ended.
+
+    Returns:
+        The descriptor that holds the lock.
+
+    Raises:
+        WorkhorseError: A restore is at work, or was killed half way.
+    """
+    descriptor = _lock(
+        state,
+        fcntl.LOCK_SH,
+        WorkhorseError.of(
+            "A backup is being restored into these volumes.", "Wait until it is done, then: docker compose up -d"
+        ),
+    )
+    if os.path.lexists(state / HALF_RESTORED):
+        os.close(descriptor)
+        raise WorkhorseError.of(
+            "A restore was killed half way: the volumes hold some of the backup and some of what was there before.",
+            "Restore again: docker compose run --rm -T workhorse workhorse restore < workhorse-backup.tar.gz",
+        )
+    return descriptor
+
+
+@contextmanager
+def shared(state: Path) -> Iterator[None]:
+    """The same for a while."""
+    descriptor = share(state)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def claimed(state: Path) -> Iterator[None]:
+    """Keeps servers and backups away from the volumes for a while.
+
+    Raises:
+        WorkhorseError: One of them is at work.
+    """
+    in_use = WorkhorseError.of(
+        "The server is running, or a backup is being made: nothing was restored.", "Stop it first: docker compose stop"
+    )
+    descriptor = _lock(state, fcntl.LOCK_EX, in_use)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(folder: Path, kind: int, refusal: WorkhorseError) -> int:
+    """Locks the folder itself, so that there is no file that could be left behind, moved or deleted.
+
+    The kernel ends a lock with its last holder, even a killed one.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    os.set_inheritable(descriptor, True)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise refusal from None
+    except OSError:
+        # Some network file systems lock no folders; there, a person has to know whether the server runs.
+        pass
+    return descriptor

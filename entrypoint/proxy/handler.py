@@ -1,0 +1,216 @@
+"""Passes on to the lab everything that is Jupyter's, for whoever is logged in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.web import stream_request_body
+
+from entrypoint.proxy.absent import ABSENT, BROKEN, BUSY
+from entrypoint.proxy.canonical import (
+    BODY_BYTES_MAX,
+    answer_headers,
+    has_body,
+    is_websocket,
+    reason_to_refuse,
+    request_head,
+)
+from entrypoint.proxy.exchange import Exchange
+from entrypoint.proxy.lab_socket import Lab, LabAbsentError
+from entrypoint.proxy.open_connections import OpenConnections
+from entrypoint.proxy.refusals import RefusingHandler
+from entrypoint.proxy.splice import Splice
+
+# How long an upload is read on after an early answer: one that is hung up on at once may never see the answer.
+LINGER_SECONDS = 3.0
+SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+# A reset is a broken answer to everybody, also where only a connection's end tells how long a body is.
+RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What the door knows that each request asks.
+
+    Args:
+        logged_in: The login that a request carries, if any; `connections.close_login` takes the same name.
+        address: Where a request comes from: the peer's address, or what a trusted proxy vouches for.
+        icon: The path of the icon on the door's own pages.
+    """
+
+    lab: Lab
+    logged_in: Callable[[HTTPServerRequest], str | None]
+    address: Callable[[HTTPServerRequest], str]
+    connections: OpenConnections = field(default_factory=OpenConnections)
+    login_path: str = "/login"
+    icon: str = "/static/favicon.ico"
+
+
+@stream_request_body
+class ProxyHandler(RefusingHandler):
+    """One request; for a websocket, all of its life."""
+
+    def initialize(self, passage: Passage) -> None:
+        self.passage = passage
+        self.stream: IOStream = self.request.connection.stream
+        self.exchange: Exchange | None = None
+        self.splice: Splice | None = None
+        self.has_gone = self.is_lingering = False
+
+    def check_xsrf_cookie(self) -> None:
+        """Left to Jupyter, which has handlers that need none."""
+
+    async def prepare(self) -> None:
+        user = self.passage.logged_in(self.request)
+        if self.stream.closed():
+            # tornado goes on with what it has read already behind a request that was refused, or had the last word.
+            self._go()
+        elif reason := reason_to_refuse(self.request):
+            self.refuse(400, reason)
+        elif user is None:
+            self.turn_away(self.passage.login_path)
+        elif self.passage.connections.is_stopping:
+            # Browsers ask again by themselves, on a new connection, which the next door takes.
+            self._break_off()
+        elif not self.passage.connections.admit(self, user):
+            self.tell(BUSY, self.passage.icon)
+        else:
+            await self._or_say_absent(self._open())
+
+    async def _open(self) -> None:
+        # Their default is Jupyter's own limit for what it holds in memory; here nothing is held.
+        self.request.connection.set_max_body_size(BODY_BYTES_MAX)
+        self.stream.set_nodelay(True)
+        exchange = await self._ask()
+        if is_websocket(self.request):
+            exchange = await self._answered(exchange)
+            if exchange.switched:
+                await self._splice(exchange.switched, exchange.switched_headers)
+            else:
+                self._conclude(exchange)
+
+    async def _ask(self) -> Exchange:
+        """Sends the head; from here on the answer is passed on as it comes."""
+        request = self.request
+        lab = await self.passage.lab.connect(lambda: not self.has_gone)
+        self.exchange = Exchange(lab, self, request)
+        await self.exchange.send(request_head(request, self.passage.address(request)))
+        return self.exchange
+
+    async def data_received(self, chunk: bytes) -> None:
+        if self.exchange and not self.exchange.answer.done():
+            await self.exchange.send_body(chunk)
+        elif not self.is_lingering:
+            self.is_lingering = True
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._linger_no_more)
+
+    async def _pass_on(self) -> None:
+        """The request has come whole."""
+        if self.exchange and not self.has_gone:
+            await self.exchange.send_end()
+            await self._or_say_absent(self._end(self.exchange))
+
+    get = head = post = put = patch = delete = options = _pass_on
+
+    async def _end(self, exchange: Exchange) -> None:
+        self._conclude(await self._answered(exchange))
+
+    async def _answered(self, exchange: Exchange) -> Exchange:
+        """The exchange when it is over; asks again, once, where a lab that was just going hung up without a word."""
+        await exchange.answer
+        is_silent = not exchange.has_begun and not exchange.switched
+        if is_silent and self.request.method in ("GET", "HEAD") and not has_body(self.request) and not self.has_gone:
+            exchange = await self._ask()
+            await exchange.answer
+        return exchange
+
+    def _conclude(self, exchange: Exchange) -> None:
+        """Ends the answer as the lab has ended it."""
+        if self._finished:
+            return
+        if exchange.is_whole:
+            self.finish().add_done_callback(self._end_of_old_http)
+        elif exchange.has_begun:
+            self._break_off()
+        else:
+            self.tell(BROKEN, self.passage.icon)
+
+    def _end_of_old_http(self, written: asyncio.Future[None]) -> None:
+        if not written.exception() and self.request.version == "HTTP/1.0":
+            # Only the end of the connection tells where a body without a length ends.
+            self.stream.close()
+
+    def _linger_no_more(self) -> None:
+        if self.exchange and not self.has_gone:
+            self._conclude(self.exchange)
+
+    async def _splice(self, lab: IOStream, headers: HTTPHeaders) -> None:
+        self.splice = Splice(self.detach(), lab)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in answer_headers(headers).get_all())
+        try:
+            with contextlib.suppress(StreamClosedError):
+                await self.stream.write(f"{SWITCHING}{lines}\r\n".encode("latin-1"))
+            await self.splice.run()
+        finally:
+            self.passage.connections.leave(self)
+
+    async def begin(self, status: int, headers: HTTPHeaders) -> None:
+        """Passes on the head of the lab's answer."""
+        self.set_status(status)
+        self.clear_header("Content-Type")
+        kept = answer_headers(headers)
+        for name in kept:
+            self.clear_header(name)
+        for name, value in kept.get_all():
+            self.add_header(name, value)
+        await self.flush()
+
+    async def pass_down(self, data: bytes) -> None:
+        if self._finished:
+            raise StreamClosedError
+        self.write(data)
+        await self.flush()
+
+    async def _or_say_absent(self, passing: Awaitable[None]) -> None:
+        try:
+            await passing
+        except LabAbsentError:
+            self.tell(ABSENT, self.passage.icon)
+
+    def end(self, code: int) -> None:
+        """Whose login has ended gets no more."""
+        if self.splice:
+            self.splice.close(code)
+        else:
+            self._break_off()
+
+    def wind_up(self, code: int) -> None:
+        """Only what has no end of its own, or hasn't been asked yet, is ended."""
+        if self.splice or not self.exchange:
+            self.end(code)
+
+    def _break_off(self) -> None:
+        self._go()
+        with contextlib.suppress(OSError, AttributeError):
+            self.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.stream.close()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._go()
+
+    def on_finish(self) -> None:
+        self.passage.connections.leave(self)
+
+    def _go(self) -> None:
+        self.has_gone = True
+        self.passage.connections.leave(self)
+        if self.exchange:
+            self.exchange.close()

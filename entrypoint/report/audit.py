@@ -1,0 +1,155 @@
+"""What is weak about this installation, each with the line that mends it: `workhorse audit`."""
+
+from __future__ import annotations
+
+import argparse
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from entrypoint.certificates.own import read_judgement
+from entrypoint.certificates.serving import PRIVATE
+from entrypoint.door.state import is_password_in_log
+from entrypoint.files.errors import Problem
+from entrypoint.files.places import Places
+from entrypoint.files.untrusted import read_untrusted, shown_lines
+from entrypoint.home.memory import in_gib, limit_bytes, machine_bytes
+from entrypoint.login.password import verifies
+from entrypoint.login.password_file import ONLY_THE_HASH, password_exposure
+from entrypoint.login.second_factor import NOBODY_ENROLLED, read_second_factor
+from entrypoint.report.status import read_report
+from entrypoint.settings.known import read_known_settings
+from entrypoint.settings.reader import IN_FILE
+from entrypoint.settings.settings import Settings
+from entrypoint.system.identity import Identity
+
+PASSWORD_LENGTH_GOOD = 14
+IMAGE_AGE = timedelta(days=90)
+SHARE_OF_NOTEBOOKS = 7 / 8
+# What the build itself writes, layer by layer, while programs keep the time of their own making. A layer from the
+# build's cache is as old as when it was made.
+BUILT = (
+    "etc/passwd.image",
+    "var/lib/dpkg/status",
+    "opt/server/conda-meta/history",
+    "opt/conda/envs/default/conda-meta/history",
+)
+
+
+def audit(places: Places, arguments: argparse.Namespace) -> int:
+    """Prints the findings; exit status 1 if there are any, so that a script can ask.
+
+    Args:
+        arguments: `password` is what `.env` gives, as far as it could be read; `identity` is that of the container.
+    """
+    known = read_known_settings(places)
+    settings = known.settings
+    password = arguments.password if known.has_password else settings
+    findings = [*judge_door(settings, places), *judge_walls(settings, places, datetime.now(UTC))]
+    if password:
+        of_file = judge_password_file(password, places, arguments.identity)
+        findings = [*judge_password(password, places), *of_file, *findings]
+    for finding in findings:
+        print(f"- {shown_lines(str(finding))}\n")
+    print(f"{len(findings)} found." if findings else "Nothing weak found.")
+    if not password:
+        print("The password is not known here, so it was not judged. On the host:")
+        print("  docker compose exec workhorse workhorse audit")
+    return 1 if findings else 0
+
+
+def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
+    password = settings.jupyter_password
+    if password is None:
+        if is_password_in_log(places):
+            yield Problem(
+                "The password is the one that was made up at the first start, and the log may still hold it.",
+                "Make up one that the log won't hold: docker compose exec workhorse workhorse reset-password",
+            )
+        return
+    in_env = "in .env: JUPYTER_PASSWORD='...'   then: docker compose up -d"
+    where = IN_FILE if settings.jupyter_password_file else in_env
+    if len(password) < PASSWORD_LENGTH_GOOD:
+        yield Problem(
+            f"The password has {len(password)} characters, fewer than {PASSWORD_LENGTH_GOOD}.",
+            f"Choose a longer one {where}",
+        )
+    if len(set(password)) < 6:
+        yield Problem("The password repeats a few characters.", f"Choose another {where}")
+    if not settings.jupyter_password_file:
+        yield Problem(
+            "Whoever may use Docker on this machine reads the password with docker inspect.",
+            f"{ONLY_THE_HASH} JUPYTER_PASSWORD=''   then: docker compose up -d",
+        )
+
+
+def judge_password_file(settings: Settings, places: Places, identity: Identity) -> Iterator[Problem]:
+    file, password = settings.jupyter_password_file, settings.jupyter_password
+    if file and password and not _is_kept(password, places):
+        yield Problem("The password in the file doesn't count yet: the one before does.", "docker compose restart")
+    if exposure := password_exposure(settings, identity):
+        yield exposure
+
+
+def _is_kept(password: str, places: Places) -> bool:
+    try:
+        return verifies(read_untrusted(places.password_hash).decode(), password)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def judge_door(settings: Settings, places: Places) -> Iterator[Problem]:
+    is_public = settings.listen_address.is_unspecified
+    trusted = any(served.kind != PRIVATE for served in read_report(places.certificate_report))
+    for line in read_judgement(places).lines:
+        yield Problem(line, "What is mended in the files, is noticed within a minute; of .env: docker compose up -d")
+    if is_public and not trusted:
+        yield Problem(
+            "It listens on every address without a certificate that browsers trust, so people learn to click on.",
+            "Set LETSENCRYPT_EMAIL or CERTIFICATE_FILE, or leave this once each device trusts the authority: share-ca",
+        )
+    if is_public and not settings.totp:
+        yield Problem(
+            "It listens on every address with a password as its only lock.",
+            "Ask for codes from your phone: docker compose exec workhorse workhorse totp   then in .env: TOTP=on",
+        )
+    if settings.totp and not read_second_factor(places.second_factor):
+        yield NOBODY_ENROLLED
+
+
+def judge_walls(settings: Settings, places: Places, now: datetime) -> Iterator[Problem]:
+    mode = places.repositories.stat().st_mode
+    if mode & stat.S_IWOTH:
+        yield Problem(
+            "Everybody on the host may write into the notebooks' folder, and so run code in your kernels.",
+            f"On the host: chmod o-w {settings.repositories}",
+        )
+    age = image_age(places.root, now)
+    if age > IMAGE_AGE:
+        yield Problem(
+            f"The image is {age.days} days old, and so are its programs' mended holes.",
+            "Build it anew: git pull && docker compose build --pull --no-cache && docker compose up -d",
+        )
+    yield from judge_memory(limit_bytes(places.root / "sys/fs/cgroup"), machine_bytes(places.root / "proc/meminfo"))
+
+
+def judge_memory(limit: int | None, machine: int) -> Iterator[Problem]:
+    """Whether the notebooks' limit is one, beside the machine's own; both in bytes, and 0 for a machine not known."""
+    if not machine:
+        return
+    mebibytes = int(machine / 2**20 * SHARE_OF_NOTEBOOKS)
+    proposed = f"{mebibytes // 1024}g" if mebibytes >= 8192 else f"{mebibytes}m"
+    remedy = f"Leave some of it to other programs, in .env: MEMORY_LIMIT={proposed}"
+    if limit is None:
+        yield Problem(f"Notebooks may take all of this machine's memory, {in_gib(machine)}.", remedy)
+    elif limit >= machine:
+        yield Problem(
+            f"MEMORY_LIMIT is {in_gib(limit)}, no less than all of this machine's memory, {in_gib(machine)}.", remedy
+        )
+
+
+def image_age(root: Path, now: datetime) -> timedelta:
+    """Since the oldest part of the image was built."""
+    built = min((root / name).stat().st_mtime for name in BUILT if (root / name).exists())
+    return now - datetime.fromtimestamp(built, UTC)

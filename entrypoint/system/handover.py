@@ -1,0 +1,104 @@
+"""What root gives away at the start, before it becomes the person: tops of volumes, and an earlier user's files."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from entrypoint.files.private import Owner, unwritable
+from entrypoint.system.identity import OWN_FILES, Identity
+from entrypoint.system.privileges import become
+
+# Deeper than anything lies in the state. What is deeper is nobody's, and no start is held up by it.
+DEPTH_MAX = 32
+OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def hand_over_run(folder: Path, identity: Identity, server_s: Path) -> None:
+    """Keeps the folder in memory root's, so that what the start writes there can be believed, but for one folder."""
+    if identity.may_switch:
+        folder.chmod(0o755)
+    with contextlib.suppress(FileExistsError):
+        server_s.mkdir(mode=0o755)
+        if identity.may_switch:
+            os.chown(server_s, identity.user.uid, identity.user.gid)
+
+
+def adopt_folder(folder: Path, identity: Identity, host_folder: str, say: Callable[[str], None]) -> None:
+    """Gives root's folder to the person where that is to be done, with what a clone has put there and nothing else."""
+    if not identity.adopts_folder:
+        return
+    # On a read-only mount this fails, which `reason_not_writable` explains.
+    with contextlib.suppress(OSError), _opened(folder) as top:
+        for name in OWN_FILES & set(os.listdir(top)):
+            _give(name, identity.user, top)
+        os.fchown(top, identity.user.uid, identity.user.gid)
+        say(f"{host_folder} was root's, and now belongs to user {identity.user.uid}, as whom the server runs.")
+
+
+def is_open_to(folder: Path, user: Owner) -> bool:
+    """Asks the kernel itself, in a child that becomes the user: only it knows of access lists."""
+    child = os.fork()
+    if child == 0:
+        try:
+            become(user.uid, user.gid)
+            os._exit(0 if os.access(folder, os.W_OK | os.X_OK) else 1)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def hand_over_state(folder: Path, user: Owner) -> None:
+    """Closes the state to everyone but the person, and hands over what an earlier user left."""
+    try:
+        with _opened(folder) as top:
+            os.fchmod(top, 0o700)
+            _give_all(top, user, DEPTH_MAX)
+            os.fchown(top, user.uid, user.gid)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def hand_over_home(folder: Path, user: Owner) -> None:
+    """Gives an untouched home to the person. What is in a home stays whose it is."""
+    try:
+        with _opened(folder) as top:
+            if os.fstat(top).st_uid != user.uid and not os.listdir(top):
+                os.fchmod(top, 0o755)
+                os.fchown(top, user.uid, user.gid)
+    except OSError as error:
+        # Of what is mounted read-only, `judge_home` tells.
+        if error.errno != errno.EROFS:
+            raise unwritable(folder, error) from error
+
+
+@contextmanager
+def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
+    descriptor = os.open(folder, OPEN_FOLDER, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _give_all(folder: int, user: Owner, depth: int) -> None:
+    """By descriptor, so that whatever takes a name's place meanwhile, nothing outside of the folder is met."""
+    for name in os.listdir(folder):
+        # It may go away, or become something else, at any moment.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if _give(name, user, folder) and depth:
+                with _opened(name, folder) as child:
+                    _give_all(child, user, depth - 1)
+
+
+def _give(name: str, user: Owner, folder: int) -> bool:
+    """Hands one name over, a link itself and not what it leads to; whether it is a folder."""
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if (status.st_uid, status.st_gid) != (user.uid, user.gid):
+        os.chown(name, user.uid, user.gid, dir_fd=folder, follow_symlinks=False)
+    return stat.S_ISDIR(status.st_mode)

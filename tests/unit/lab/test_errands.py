@@ -1,0 +1,121 @@
+"""Work beside the event loop: what hangs holds up nothing else, and what writes to one path goes one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+from contextvars import ContextVar
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tornado.web import HTTPError
+
+from entrypoint.lab.errands import Errands, mount_points, started_pool
+
+
+def test_what_hangs_is_told_after_the_bound_and_holds_up_nothing_else() -> None:
+    thaw = threading.Event()
+
+    async def ask() -> None:
+        errands = Errands(threads=3, of_one=2)
+        stuck = [errands.run(thaw.wait, [f"/proc/{number}"], True, seconds=0.2) for number in range(5)]
+        answers = asyncio.gather(*stuck, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert await errands.run(lambda: "answered", ["/elsewhere"], True) == "answered"
+        texts = [str(answer) for answer in await answers if isinstance(answer, HTTPError)]
+        assert len(texts) == 5
+        assert all("has not answered for 0.2 seconds" in text for text in texts)
+        # Two had begun; the others will never be.
+        assert sum("may still come about" in text for text in texts) == 2
+        thaw.set()
+        assert await errands.run(lambda: "again", ["/proc/0"], True) == "again"
+        assert not errands.tasks
+
+    asyncio.run(ask())
+
+
+def test_writers_of_one_path_go_one_by_one_in_their_order() -> None:
+    seen, running = list[int](), list[int]()
+
+    def write(number: int) -> None:
+        running.append(number)
+        time.sleep(0.001)
+        seen.append(number)
+        assert running.pop() == number
+        assert not running
+
+    async def ask() -> None:
+        errands = Errands(threads=8)
+        paths = [["/a"], ["/a", "/b"], ["/b", "/a"]]
+        await asyncio.gather(*(errands.run(partial(write, n), paths[n % 3], True) for n in range(60)))
+
+    asyncio.run(ask())
+    assert seen == list(range(60))
+
+
+def test_a_writer_that_hangs_keeps_its_turn_after_its_asker_was_told() -> None:
+    thaw, order = threading.Event(), list[str]()
+
+    def hang() -> None:
+        thaw.wait()
+        order.append("first")
+
+    async def ask() -> None:
+        errands = Errands(threads=4)
+        with pytest.raises(HTTPError):
+            await errands.run(hang, ["/a"], True, seconds=0.05)
+        with pytest.raises(HTTPError):
+            await errands.run(lambda: order.append("given up"), ["/a"], True, seconds=0.05)
+        third = asyncio.ensure_future(errands.run(lambda: order.append("third"), ["/a"], True))
+        await asyncio.sleep(0)
+        thaw.set()
+        await third
+
+    asyncio.run(ask())
+    assert order == ["first", "third"]
+
+
+def test_what_fails_says_so_to_its_asker() -> None:
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(Errands(threads=1).run(lambda: 1 / 0, ["/a"]))
+
+
+def test_all_threads_of_a_pool_run_from_its_start() -> None:
+    before = threading.active_count()
+    pool = started_pool(7)
+    assert threading.active_count() == before + 7
+    pool.shutdown()
+
+
+def test_mount_points_are_found_by_name(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("".join(f"1 1 0:1 / {place} rw - ext4 x rw\n" for place in ("/", "/r", "/r/nas", "/re")))
+    assert mount_points(["/r/nas/x", "/r/nasty", "/r", "/e"], mounts) == ["/r/nas", "/r", "/r", "/"]
+
+
+def test_an_errand_that_has_ended_keeps_nothing_of_the_request_it_was_for() -> None:
+    class Request:
+        """Something that can be watched."""
+
+    current: ContextVar[Request] = ContextVar("current")
+
+    async def ask(errands: Errands) -> weakref.ref[Request]:
+        request = Request()
+        current.set(request)
+        await errands.run(lambda: None, ["/repositories/a"])
+        return weakref.ref(request)
+
+    async def asked() -> Request | None:
+        # The loop forgets a cancelled timer once none that counts comes before it, as one does in a server.
+        asyncio.get_running_loop().call_later(20, lambda: None)
+        gone = await asyncio.create_task(ask(Errands(1)))
+        for _ in range(10):  # what is called back at its end
+            await asyncio.sleep(0)
+        gc.collect()
+        return gone()
+
+    assert asyncio.run(asked()) is None
