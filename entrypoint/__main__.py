@@ -19,12 +19,12 @@ from entrypoint.door.state import (
     write_config,
     write_password_hash,
 )
+from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown_lines
 from entrypoint.home.home import judge_home, prepare_venv
 from entrypoint.home.person import person_environment
-from entrypoint.files import lock
 from entrypoint.login.password_file import password_exposure
 from entrypoint.report.installation import find_installation, keep_installation, tell_new_volumes
 from entrypoint.report.message import message

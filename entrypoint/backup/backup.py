@@ -11,11 +11,11 @@ from typing import BinaryIO, cast
 
 from entrypoint.backup.archive import Written, write_archive
 from entrypoint.backup.contents import Contents, survey
+from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown
 from entrypoint.files.walk import PATH_BYTES_MAX
-from entrypoint.files import lock
 
 Say = Callable[[str], None]
 

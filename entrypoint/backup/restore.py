@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 from entrypoint.backup.contents import ASIDE, RESTORING
 from entrypoint.backup.unpack import told, unpack
+from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.private import set_aside, write_private
 from entrypoint.files.untrusted import shown
 from entrypoint.home.home import venv_of
-from entrypoint.files import lock
 from entrypoint.login.cookie_secrets import new_secret
 
 Say = Callable[[str], None]

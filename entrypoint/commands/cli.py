@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 
+from entrypoint.door import healthcheck
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown_lines
-from entrypoint.door import healthcheck
 from entrypoint.settings.known import given_password
 from entrypoint.system.identity import current_identity
 from entrypoint.system.privileges import become_owner

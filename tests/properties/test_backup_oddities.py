@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from entrypoint.backup.archive import END, FORMAT, MANIFEST
 from entrypoint.backup.restore import restore
+from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown
 from entrypoint.home.environments import find_environments
-from entrypoint.files import lock
 from tests.unit.backup.test_backup import (
     REPOSITORY,
     backed_up,

@@ -28,10 +28,10 @@ from entrypoint.backup.contents import survey
 from entrypoint.backup.databases import Copier
 from entrypoint.backup.restore import restore
 from entrypoint.backup.snapshot import open_snapshot
+from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.home.environments import conda_list, pip_requirements
-from entrypoint.files import lock
 from tests.stacks import poll
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)

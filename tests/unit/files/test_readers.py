@@ -7,45 +7,46 @@ import re
 from tests.stacks import REPOSITORY
 
 OTHERWISE = {
-    "untrusted.py": "it is that function",
-    "private_files.py": "writes: new files by descriptor",
-    "public_files.py": "writes: new files by descriptor",
-    "saving.py": "writes people's notebooks",
-    "handover.py": "opens folders by descriptor",
-    "lock.py": "opens a folder",
-    "identity.py": "the image's and the kernel's own",
-    "privileges.py": "the kernel's own",
-    "memory.py": "the kernel's own",
-    "gateway.py": "the kernel's own",
-    "trust.py": "the image's own authorities",
-    "served_certificate.py": "the image's own authorities",
-    "home.py": "a program that another Python runs",
-    "backup.py": "standard output",
-    "archive.py": "streams",
-    "unpack.py": "streams",
-    "splice.py": "streams",
-    "restore.py": "streams",
-    "snapshot.py": "people's files, of any length, by descriptor",
-    "environments.py": "what is backed up of environments",
-    "walk.py": "opens folders by descriptor",
-    "planting.py": "writes: new files by descriptor",
-    "databases.py": "copies of its own",
-    "regular_files.py": "people's files, of any length, by descriptor",
-    "installation.py": "the kernel's own",
-    "expendable.py": "the kernel's own",
-    "errands.py": "the kernel's own",
-    "holders.py": "the kernel's own",
-    "guesses.py": "the kernel's own",
+    "files/untrusted.py": "it is that function",
+    "files/private.py": "writes: new files by descriptor",
+    "files/public.py": "writes: new files by descriptor",
+    "lab/saving.py": "writes people's notebooks",
+    "system/handover.py": "opens folders by descriptor",
+    "files/lock.py": "opens a folder",
+    "system/identity.py": "the image's and the kernel's own",
+    "system/privileges.py": "the kernel's own",
+    "home/memory.py": "the kernel's own",
+    "report/gateway.py": "the kernel's own",
+    "system/trust.py": "the image's own authorities",
+    "certificates/served.py": "the image's own authorities",
+    "home/home.py": "a program that another Python runs",
+    "backup/backup.py": "standard output",
+    "backup/archive.py": "streams",
+    "backup/unpack.py": "streams",
+    "proxy/splice.py": "streams",
+    "backup/restore.py": "streams",
+    "backup/snapshot.py": "people's files, of any length, by descriptor",
+    "home/environments.py": "what is backed up of environments",
+    "files/walk.py": "opens folders by descriptor",
+    "files/planting.py": "writes: new files by descriptor",
+    "backup/databases.py": "copies of its own",
+    "files/regular.py": "people's files, of any length, by descriptor",
+    "report/installation.py": "the kernel's own",
+    "lab/expendable.py": "the kernel's own",
+    "lab/errands.py": "the kernel's own",
+    "home/holders.py": "the kernel's own",
+    "login/guesses.py": "the kernel's own",
 }
+ENTRYPOINT = REPOSITORY / "entrypoint"
 READERS = re.compile(r"\.read_text\(|\.read_bytes\(|(?<![\w.])open\(|os\.open\(|\.open\(|Path\.read_|load_cert_chain\(")
 
 
 def test_no_module_reads_files_by_itself() -> None:
     """A pipe or a device in the file's place would hold the whole server up: see `entrypoint/files/untrusted.py`."""
     found = {
-        f"{file.name}:{number}: {line.strip()}"
-        for file in (REPOSITORY / "entrypoint").glob("*.py")
-        if file.name not in OTHERWISE
+        f"{file}:{number}: {line.strip()}"
+        for file in ENTRYPOINT.rglob("*.py")
+        if str(file.relative_to(ENTRYPOINT)) not in OTHERWISE
         for number, line in enumerate(file.read_text().splitlines(), 1)
         if READERS.search(line) and "/proc/self/fd/" not in line
     }
