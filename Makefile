@@ -45,7 +45,7 @@ lint: $(VENV)/ready ## check types, style, Dockerfile and shell scripts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/hadolint Dockerfile base/Dockerfile bench/peer/Dockerfile bench/nginx/Dockerfile
-	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser host/pebble host/faketime image/with-ca image/workhorse image/as-person image/profile.sh .ci/run \
+	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser host/pebble host/faketime image/with-ca image/workhorse image/as-person image/server-packages image/lab-command image/profile.sh .ci/run \
 	    base/build base/cpython base/conda.sh
 
 bench: engine $(VENV)/ready ## measure beside a plain JupyterLab, in one run
@@ -65,13 +65,14 @@ COMPILE := $(VENV)/bin/uv pip compile --universal --generate-hashes --no-emit-in
     --no-header --no-annotate --upgrade
 
 lock: $(VENV)/ready ## write the lock files anew from requirements*.in
-	$(COMPILE) --python-version 3.13 $(addprefix --no-emit-package ,$(UNUSED)) requirements.in -o requirements.lock
+	$(COMPILE) --python-version 3.13 requirements-door.in -o requirements-door.lock
+	$(COMPILE) --python-version 3.13 $(addprefix --no-emit-package ,$(UNUSED)) requirements-lab.in -o requirements-lab.lock
 	$(COMPILE) --python-version 3.11 requirements-dev.in -o requirements-dev.lock
 	$(COMPILE) --python-version 3.13 image/sbom.in -o image/sbom.lock
 	$(COMPILE) --python-version 3.11 requirements-sslyze.in -o requirements-sslyze.lock
 
 audit: $(VENV)/ready ## look up known holes in the server's packages (asks the package index)
-	$(VENV)/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
+	$(VENV)/bin/pip-audit --require-hashes --disable-pip -r requirements-door.lock -r requirements-lab.lock
 
 $(VENV)/ready: requirements-dev.lock
 	python3 -m venv $(VENV)

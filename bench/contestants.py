@@ -102,7 +102,7 @@ def base_image() -> str:
 
 
 def locked_version(package: str) -> str:
-    return _only_match(rf"^{re.escape(package)}==(\S+)", REPOSITORY / "requirements.lock")
+    return _only_match(rf"^{re.escape(package)}==(\S+)", REPOSITORY / "requirements-lab.lock")
 
 
 def _only_match(pattern: str, file: Path) -> str:

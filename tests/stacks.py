@@ -25,6 +25,8 @@ REPOSITORY = Path(__file__).parents[1]
 READY_SECONDS = 60
 # Under another name, several checkouts are tested at once on one machine.
 IMAGE = os.environ.get("WORKHORSE_TEST_IMAGE", "workhorse")
+LAB_IMAGE = f"{IMAGE}-lab"
+DOOR, LAB = "workhorse", "lab"
 FILES = (REPOSITORY / "docker-compose.yml", REPOSITORY / "tests" / "image.yml")
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 FIRST_PORT = 10_000
@@ -116,8 +118,11 @@ class Stack:
         self.compose("up", "-d", "--no-build", "--wait", "--wait-timeout", str(READY_SECONDS))
 
     def log(self) -> str:
-        """Everything that the container has said so far; empty where there is none."""
-        name = self.compose("ps", "-aq", "workhorse", check=False).stdout.strip()
+        """Everything that the door, and then the lab, has said so far; empty where there is neither."""
+        return "".join(map(self._log_of, (DOOR, LAB)))
+
+    def _log_of(self, service: str) -> str:
+        name = self.compose("ps", "-aq", service, check=False).stdout.strip()
         if not name:
             return ""
         # Both streams as they came, so that what is new stands at the end.
@@ -133,16 +138,28 @@ class Stack:
         return poll(found, wanted=f"a line with '{text}'")
 
     def workhorse(self, *arguments: str, check: bool = True) -> str:
-        return self.compose("exec", "-T", "workhorse", "workhorse", *arguments, check=check).stdout
+        return self.compose("exec", "-T", DOOR, "workhorse", *arguments, check=check).stdout
 
     def shell(self, script: str, user: str = "1000", check: bool = True) -> str:
-        """Runs a script in a login shell inside the container, as Jupyter's terminals do; root's is the image's own."""
+        """Runs a script in a login shell inside the lab, as Jupyter's terminals do; root's is the image's own."""
         bash = "/bin/bash" if user == "0" else "bash"
-        return self.compose("exec", "-T", "-u", user, "workhorse", bash, "-lc", script, check=check).stdout
+        return self.compose("exec", "-T", "-u", user, LAB, bash, "-lc", script, check=check).stdout
+
+    def door_shell(self, script: str, user: str = "0", check: bool = True) -> str:
+        """Runs a script at the door."""
+        return self.compose("exec", "-T", "-u", user, DOOR, "/bin/bash", "-c", script, check=check).stdout
 
     @property
     def container(self) -> Container:
-        name = self.compose("ps", "-aq", "workhorse").stdout.strip()
+        """The door's."""
+        return self._container(DOOR)
+
+    @property
+    def lab(self) -> Container:
+        return self._container(LAB)
+
+    def _container(self, service: str) -> Container:
+        name = self.compose("ps", "-aq", service).stdout.strip()
         client = docker.from_env()
         try:
             return client.containers.get(name)
@@ -160,8 +177,14 @@ class Stack:
         return line.split()[1]
 
     def in_state_volume(self, script: str, *options: str) -> str:
-        """Runs a shell script as root over the state volume, while the server is stopped."""
-        volume = f"{self.project}_state:/state"
+        """Runs a shell script as root over the state volume, while the door is stopped."""
+        return self._in_volume("state", script, *options)
+
+    def in_home_volume(self, script: str, *options: str) -> str:
+        return self._in_volume("home", script, *options)
+
+    def _in_volume(self, name: str, script: str, *options: str) -> str:
+        volume = f"{self.project}_{name}:/{name}"
         command = ["docker", "run", "--rm", "--entrypoint", "/bin/bash", "-v", volume, *options, IMAGE, "-euc", script]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 

@@ -69,6 +69,16 @@ class Places:
         return self.server_run / "jupyter"
 
     @property
+    def socket(self) -> Path:
+        """Where door and lab meet, and nobody else."""
+        return self.root / "run/lab/socket"
+
+    @property
+    def lab_config(self) -> Path:
+        """What the lab's start has settled for JupyterLab; no secret is in it."""
+        return self.server_run / "jupyter_server_config.json"
+
+    @property
     def temporary(self) -> Path:
         return self.root / "tmp"
 

@@ -1,44 +1,48 @@
-"""The notebook server's configuration, as Jupyter's own JSON."""
+"""JupyterLab's configuration, as Jupyter's own JSON: the person's own, and over it what Workhorse decides."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from entrypoint.files.places import Places
+from entrypoint.files.private import write_private
 from entrypoint.files.untrusted import read_untrusted, shown
 from entrypoint.home.home import worlds_of
-from entrypoint.settings.settings import Settings
+from entrypoint.home.personal_files import set_odd_settings_aside
 
 Config = dict[str, dict[str, Any]]
 
-PAGES = Path(__file__).parents[1] / "door" / "pages"
 LABEXTENSIONS = Path("share/jupyter/labextensions")
 
 PORT = 8888
 # Two thirds for a kernel to end by itself, so that `docker compose stop` is over within 5 seconds.
 KERNEL_SHUTDOWN_SECONDS = 2.0
-# One object has the settings of a class and of its parents: where several sections set the same, the last counts.
-DOOR_SECTIONS = ("IdentityProvider", "PasswordIdentityProvider", "Door")
 
 # Of all the personal files together: far more than people write by hand, and so little that a start copes.
 PERSONAL_BYTES_MAX, PERSONAL_FILES_MAX, PERSONAL_DEPTH_MAX = 128 * 1024, 100, 20
 
 
-def server_config(places: Places, settings: Settings, hashed_password: str) -> Config:
+def write_config(places: Places, say: Callable[[str], None]) -> None:
+    """Writes the server's configuration over the person's own, and says what it overrules."""
+    set_odd_settings_aside(places.home, say)
+    ours = lab_config(places)
+    personal, unreadable = personal_config(places.home)
+    for line in unreadable:
+        say(line)
+    for name in overruled(personal, ours):
+        say(f"{name} in ~/.jupyter/jupyter_server_config.d is overruled: Workhorse decides it.")
+    write_private(places.lab_config, json.dumps(merge(personal, ours)).encode())
+
+
+def lab_config(places: Places) -> Config:
     """What Workhorse decides; it wins over a person's own files."""
     return {
         "ServerApp": {
-            "ip": "*",
-            "port": PORT,
-            "port_retries": 0,
-            "certfile": str(places.tls.server),
-            "keyfile": str(places.tls.server),
-            "cookie_secret_file": str(places.cookie_secret),
+            **_listening(places),
             "root_dir": str(places.repositories),
-            "extra_template_paths": [str(PAGES)],
             "open_browser": False,
             "allow_remote_access": True,
             # In rootless Docker uid 0 is the person.
@@ -46,22 +50,14 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
             # JupyterLab has "Log Out" only beside "Shut Down", which image/overrides.json takes off the menu. The
             # command palette keeps it, and asks before.
             "quit_button": True,
-            "identity_provider_class": "entrypoint.login.door.Door",
-            "allow_unauthenticated_access": False,
             "contents_manager_class": "entrypoint.lab.files.Files",
             "kernel_spec_manager_class": "entrypoint.lab.kernel_specs.EnvironmentKernelSpecs",
             "kernel_manager_class": "entrypoint.lab.kernels.NamedKernels",
             "kernel_websocket_connection_class": "entrypoint.lab.connection.ToldConnection",
             # Milliseconds. Before each ping Jupyter asks whether the last answer is older than the time-out, so one
             # no longer than the interval closes every websocket at the first ping.
-            "tornado_settings": {
-                "ws_ping_interval": 30_000,
-                "ws_ping_timeout": 90_000,
-                # Not HttpOnly: JupyterLab reads it.
-                "xsrf_cookie_kwargs": {"secure": True, "samesite": "Lax"},
-            },
+            "tornado_settings": {"ws_ping_interval": 30_000, "ws_ping_timeout": 90_000},
         },
-        "Door": _door(settings, hashed_password),
         "FileContentsManager": {"delete_to_trash": False},
         "AsyncKernelManager": {"shutdown_wait_time": KERNEL_SHUTDOWN_SECONDS},
         "TerminalsExtensionApp": {"terminal_manager_class": "entrypoint.lab.terminals.Terminals"},
@@ -72,7 +68,7 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
         },
         # Nothing calls the internet by itself, and the server's environment can't be written to.
         "LabApp": {
-            # Not None, or JupyterLab would not even ask: the answer is the login before (see news.py).
+            # Not None, or JupyterLab would not even ask: the door answers.
             "news_url": "",
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
@@ -82,19 +78,18 @@ def server_config(places: Places, settings: Settings, hashed_password: str) -> C
     }
 
 
-def _door(settings: Settings, hashed_password: str) -> dict[str, Any]:
-    """All in the last of `DOOR_SECTIONS`, so that no other can win over it."""
+def _listening(places: Places) -> dict[str, Any]:
+    """Behind a door, on the socket that only the door shares; alone, as Jupyter does, with a token of its own."""
+    if not places.socket.parent.is_dir():
+        return {"ip": "*", "port": PORT, "port_retries": 0}
     return {
-        "token": "",
-        "hashed_password": hashed_password,
-        "allow_password_change": False,
-        "login_handler_class": "entrypoint.login.form.LoginHandler",
-        "logout_handler_class": "entrypoint.login.logout.LogoutHandler",
-        "secure_cookie": True,
-        "cookie_options": {"samesite": "Lax", "expires_days": settings.session_days},
-        "get_secure_cookie_kwargs": {"max_age_days": settings.session_days},
-        "trusted_proxies": settings.trusted_proxies,
-        "second_factor": settings.totp,
+        "sock": str(places.socket),
+        # Whoever the door runs as; nobody else sees the folder.
+        "sock_mode": "0666",
+        # The door's word on who asks, and that it is by TLS.
+        "trust_xheaders": True,
+        "identity_provider_class": "entrypoint.lab.identity.LetInByTheDoor",
+        "allow_unauthenticated_access": False,
     }
 
 
@@ -129,9 +124,7 @@ def _is_deeper(value: object, levels: int) -> bool:
 def _merge(into: Config, config: Config) -> None:
     for section, values in config.items():
         under = into.get(section, {})
-        # The door's dictionaries are whole: what is added to a cookie's options can open it.
-        over = values if section in DOOR_SECTIONS else {key: _merged(under.get(key), values[key]) for key in values}
-        into[section] = under | over
+        into[section] = under | {key: _merged(under.get(key), values[key]) for key in values}
 
 
 def _merged(under: Any, over: Any) -> Any:
@@ -144,17 +137,15 @@ def _merged(under: Any, over: Any) -> Any:
 def overruled(personal: Config, ours: Config) -> Iterator[str]:
     """The names of a person's settings that Workhorse decides otherwise."""
     for section, values in personal.items():
-        is_door = section in DOOR_SECTIONS
-        decided = ours.get("Door" if is_door else section, {})
-        for name, value in values.items():
-            if name in decided:
-                yield from _overruled(f"{section}.{name}", value, decided[name], goes_on=not is_door)
+        decided = ours.get(section, {})
+        for name in filter(decided.__contains__, values):
+            yield from _overruled(f"{section}.{name}", values[name], decided[name])
 
 
-def _overruled(name: str, personal: Any, ours: Any, goes_on: bool) -> Iterator[str]:
-    if goes_on and isinstance(personal, dict) and isinstance(ours, dict):
+def _overruled(name: str, personal: Any, ours: Any) -> Iterator[str]:
+    if isinstance(personal, dict) and isinstance(ours, dict):
         for key in filter(ours.__contains__, personal):
-            yield from _overruled(f"{name}.{key}", personal[key], ours[key], goes_on)
+            yield from _overruled(f"{name}.{key}", personal[key], ours[key])
     elif personal != ours:
         yield name
 

@@ -77,6 +77,13 @@ def hand_over_home(folder: Path, user: Owner) -> None:
             raise unwritable(folder, error) from error
 
 
+def hand_over_socket(folder: Path, user: Owner) -> None:
+    """Gives the folder where the door and the lab meet to the person, on whose side the socket is made."""
+    # Without one, there is no door.
+    with contextlib.suppress(FileNotFoundError), _opened(folder) as top:
+        os.fchown(top, user.uid, user.gid)
+
+
 @contextmanager
 def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
     descriptor = os.open(folder, OPEN_FOLDER, dir_fd=parent)

@@ -19,7 +19,7 @@ from tests.stacks import IMAGE, MACHINE_AUTHORITIES, REPOSITORY, Stack
 MakeStack = Callable[..., Stack]
 CLONED = f"{IMAGE}-clone"
 SOURCES = ("base", "entrypoint", "host", "image", "Dockerfile", ".dockerignore", "docker-compose.yml", "env.example",
-           "environment.yml", "requirements.lock")  # fmt: skip
+           "environment.yml", "requirements-door.lock", "requirements-lab.lock")  # fmt: skip
 SMALL_ENVIRONMENT = "name: default\nchannels: [conda-forge]\ndependencies: [python=3.13, pip, tqdm]\n"
 
 
