@@ -1,0 +1,82 @@
+"""What JupyterLab does besides cells and terminals, with the door in between."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from playwright.sync_api import expect
+
+from tests.browser.lab import Lab, outputs_in, owner, screenshot, write_notebook
+from tests.stacks import poll
+
+MEGABYTE = 1024 * 1024
+
+
+def test_a_cell_asks_and_is_answered(lab: Lab) -> None:
+    lab.open_notebook(write_notebook(lab.stack.repositories / "asks.ipynb", "print('Hello,', input('Who? '))"))
+    lab.run_all_cells()
+    lab.page.locator(".jp-Stdin-input").fill("Ada")
+    lab.page.keyboard.press("Enter")
+    expect(lab.output.get_by_text("Hello, Ada")).to_be_visible()
+
+
+def test_the_debugger_stops_at_a_breakpoint(lab: Lab) -> None:
+    code = "total = 0\nfor number in range(3):\n    total += number\nprint('sum', total)"
+    lab.open_notebook(write_notebook(lab.stack.repositories / "stops.ipynb", code))
+    lab.page.locator(".jp-DebuggerBugButton").click()
+    line = lab.page.locator(".jp-Cell .cm-breakpoint-gutter .cm-gutterElement").nth(3)
+    line.click()
+    lab.run_all_cells()
+    resume = lab.page.locator("[data-command='debugger:continue'] button, jp-button[data-command='debugger:continue']")
+    expect(resume.first).to_be_enabled()
+    screenshot(lab.page, "debugger.png")
+    for _ in range(3):
+        expect(resume.first).to_be_enabled()
+        resume.first.click()
+    expect(lab.output.get_by_text("sum 3")).to_be_visible()
+
+
+def test_a_plot_of_20_megabytes_comes_whole(lab: Lab) -> None:
+    code = (
+        "import base64, os\nfrom IPython.display import display\n"
+        "noise = base64.b64encode(os.urandom(15_000_000)).decode()\n"
+        "display({'application/x-noise': noise, 'text/plain': f'noise {len(noise)}'}, raw=True)"
+    )
+    notebook = write_notebook(lab.stack.repositories / "large.ipynb", code)
+    lab.open_notebook(notebook)
+    lab.run_all_cells()
+    expect(lab.output.get_by_text("noise 20000000")).to_be_visible()
+    lab.save()
+    assert len(outputs_in(notebook)[0]["data"]["application/x-noise"]) == 20_000_000
+
+
+def test_a_file_is_uploaded_and_downloaded(lab: Lab) -> None:
+    content = os.urandom(30 * MEGABYTE)
+    lab.login("/lab?reset")
+    with lab.page.expect_file_chooser() as chooser:
+        lab.page.locator("[data-command='filebrowser:upload'], .jp-id-upload").first.click()
+    chooser.value.set_files({"name": "data.bin", "mimeType": "application/octet-stream", "buffer": content})
+    # Larger than 15 MB: JupyterLab asks, and sends it in pieces.
+    lab.page.get_by_role("button", name="Upload").last.click()
+    uploaded = lab.stack.repositories / "data.bin"
+    poll(lambda: (uploaded.exists() and uploaded.stat().st_size == len(content)) or None, wanted="the uploaded file")
+    assert hashlib.sha256(uploaded.read_bytes()).digest() == hashlib.sha256(content).digest()
+    assert owner(uploaded) == (1000, 1000)
+    with lab.page.expect_download() as download:
+        lab.page.evaluate(
+            "() => { const a = document.createElement('a'); a.href = '/files/data.bin?download=1'; a.download = ''; a.click(); }"
+        )
+    assert download.value.path().read_bytes() == content
+
+
+def test_a_notebook_is_exported(lab: Lab) -> None:
+    lab.open_notebook(write_notebook(lab.stack.repositories / "exports.ipynb", "print(6 * 7)"))
+    lab.run_all_cells()
+    expect(lab.output.get_by_text("42")).to_be_visible()
+    lab.save()
+    lab.page.get_by_role("menuitem", name="File", exact=True).click()
+    lab.page.get_by_text("Save and Export Notebook As").hover()
+    with lab.page.expect_download() as download:
+        lab.page.get_by_role("menuitem", name="HTML", exact=True).click()
+    assert "42" in download.value.path().read_text()
