@@ -64,9 +64,7 @@ def test_a_file_is_uploaded_and_downloaded(lab: Lab) -> None:
     assert hashlib.sha256(uploaded.read_bytes()).digest() == hashlib.sha256(content).digest()
     assert owner(uploaded) == (1000, 1000)
     with lab.page.expect_download() as download:
-        lab.page.evaluate(
-            "() => { const a = document.createElement('a'); a.href = '/files/data.bin?download=1'; a.download = ''; a.click(); }"
-        )
+        lab.page.evaluate("Object.assign(document.createElement('a'), {href: '/files/data.bin', download: ''}).click()")
     assert download.value.path().read_bytes() == content
 
 
