@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tornado.iostream import IOStream
 
+from entrypoint.proxy.unix_socket import connect_without_links
+
 # JupyterLab starts within a few seconds, and within this on a machine that does much else.
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.1
@@ -39,7 +41,7 @@ class Lab:
     """Where the lab listens.
 
     Args:
-        path: Its Unix socket, of at most 107 bytes.
+        path: Its Unix socket.
         wait_seconds: How long who asks waits for a lab that is being re-created.
     """
 
@@ -67,7 +69,7 @@ class Lab:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.setblocking(False)
-            connection.connect(str(self.path))
+            connect_without_links(connection, self.path)
         except OSError:
             connection.close()
             raise
