@@ -1,9 +1,8 @@
-"""What the state volume keeps besides the certificates: password hash, cookie secret, configuration."""
+"""What the state volume keeps besides the certificates and the configuration: password hash, secrets that sign."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,14 +10,11 @@ from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.private import read_private, set_aside, write_private
 from entrypoint.files.untrusted import read_untrusted
-from entrypoint.home.personal_files import set_odd_settings_aside
-from entrypoint.lab.config import merge, overruled, personal_config, server_config
 from entrypoint.login.cookie_secrets import is_secret, new_secret
 from entrypoint.login.password import PasswordHash, is_hash, settle_password
-from entrypoint.settings.settings import Settings
 
 Say = Callable[[str], None]
-LAYOUT = 1
+LAYOUT = 2
 
 
 def keep_layout(path: Path) -> int:
@@ -93,26 +89,6 @@ def keep_cookie_secret(path: Path, say: Say) -> None:
     """Makes a secret that signs cookies, where there is no sound one."""
     if _read_sound(path, is_secret, say) is None:
         write_private(path, new_secret().encode())
-
-
-def write_config(places: Places, settings: Settings, hashed: str, say: Say) -> None:
-    """Writes the server's configuration over the person's own, and says what it overrules."""
-    set_odd_settings_aside(places.home, say)
-    ours = server_config(places, settings, hashed)
-    personal, unreadable = personal_config(places.home)
-    for line in unreadable:
-        say(line)
-    for name in overruled(personal, ours):
-        say(f"{name} in ~/.jupyter/jupyter_server_config.d is overruled: Workhorse and .env decide it.")
-    config = merge(personal, ours)
-    config["Workhorse"] = for_the_server(settings)
-    write_private(places.config, json.dumps(config).encode())
-
-
-def for_the_server(settings: Settings) -> dict[str, object]:
-    """The settings that the running server needs, beside Jupyter's own; none of them is secret."""
-    names = ("certificate_file", "key_file", "letsencrypt_email", "acme_server", "acme_ca_file", "acme_dns_hook")
-    return {"names": list(map(str, settings.server_names)), **{name: getattr(settings, name) for name in names}}
 
 
 def _read_sound(path: Path, is_sound: Callable[[str], bool], say: Say) -> str | None:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
 
-from entrypoint.certificates.sharing import PATH, STEPS, apple_profile, is_shared
+from entrypoint.certificates.sharing import STEPS, apple_profile, is_shared
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted
+from entrypoint.proxy.pages import POLICY, rendered
+from entrypoint.proxy.refusals import RefusingHandler
 
 if TYPE_CHECKING:
     from entrypoint.certificates.authority import Authority
 
 
-class TrustHandler(JupyterHandler):
+class TrustHandler(RefusingHandler):
     """The page itself, and the authority's certificate in the two forms that devices want."""
 
     def initialize(self, places: Places) -> None:
         self.places = places
 
-    @allow_unauthenticated
     def get(self, file: str | None = None) -> None:
         if not is_shared(self.places.sharing):
             raise HTTPError(404)
@@ -32,13 +30,14 @@ class TrustHandler(JupyterHandler):
         try:
             authority = load_authority(read_untrusted(self.places.tls.authority))
         except (OSError, ValueError):
-            # It is made anew within a second.
-            raise HTTPError(503) from None
+            self.refuse(503, "The authority is just being made anew. Try again in a moment.")
+            return
         self.set_header("Cache-Control", "no-store")
         if file:
             self._send(file, authority)
         else:
-            self.finish(self.render_template("trust.html", fingerprint=authority.fingerprint, steps=STEPS))
+            self.set_header("Content-Security-Policy", POLICY)
+            self.finish(rendered("trust.html", fingerprint=authority.fingerprint, steps=STEPS))
 
     def _send(self, file: str, authority: Authority) -> None:
         is_profile = file.endswith(".mobileconfig")
@@ -47,10 +46,3 @@ class TrustHandler(JupyterHandler):
         )
         self.set_header("Content-Disposition", f'attachment; filename="{file}"')
         self.finish(apple_profile(authority) if is_profile else authority.certificate_pem)
-
-
-def add_trust_page(web_app: Any, places: Places) -> None:
-    path = url_path_join(web_app.settings["base_url"], PATH)
-    files = rf"{path}/(workhorse-ca\.(?:crt|mobileconfig))"
-    arguments = {"places": places}
-    web_app.add_handlers(".*", [(path, TrustHandler, arguments), (files, TrustHandler, arguments)])

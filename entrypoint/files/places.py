@@ -161,4 +161,5 @@ class Places:
 
     @property
     def config(self) -> Path:
-        return self.state / "jupyter_server_config.json"
+        """What the door's start has settled for the server; no secret is in it."""
+        return self.state / "door.json"

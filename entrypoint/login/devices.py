@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
-from tornado.web import create_signed_value, decode_signed_value
+from tornado.httputil import HTTPServerRequest
+from tornado.web import RequestHandler, create_signed_value, decode_signed_value
 
 from entrypoint.strangers.limiter import DEVICE, DEVICES
 
@@ -13,15 +13,15 @@ DEVICE_COOKIE = "workhorse-device"
 DEVICE_DAYS = 400  # browsers keep no cookie for longer (draft-ietf-httpbis-rfc6265bis)
 
 
-def device_of(handler: Any, secret: bytes) -> str | None:
+def device_of(request: HTTPServerRequest, secret: bytes) -> str | None:
     """The limiter's name for the browser that asks; None for one that is new here."""
-    cookie = handler.get_cookie(DEVICE_COOKIE)
-    number = decode_signed_value(secret, DEVICE_COOKIE, cookie, max_age_days=DEVICE_DAYS, min_version=2)
+    cookie = request.cookies.get(DEVICE_COOKIE)
+    value = cookie.value if cookie else None
+    number = decode_signed_value(secret, DEVICE_COOKIE, value, max_age_days=DEVICE_DAYS, min_version=2)
     return DEVICE + number.decode() if number else None
 
 
-def make_known(handler: Any, secret: bytes) -> None:
+def make_known(handler: RequestHandler, secret: bytes) -> None:
     """Lets the browser keep its own budget of guesses from now on; the cookie opens nothing."""
     value = create_signed_value(secret, DEVICE_COOKIE, str(secrets.randbelow(DEVICES)))
-    options = {"expires_days": DEVICE_DAYS, "path": handler.base_url, "httponly": True, "secure": True}
-    handler.set_cookie(DEVICE_COOKIE, value, samesite="Lax", **options)
+    handler.set_cookie(DEVICE_COOKIE, value, expires_days=DEVICE_DAYS, httponly=True, secure=True, samesite="Lax")

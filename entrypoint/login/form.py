@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from http import HTTPStatus
 from typing import Any
-
-from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.auth.login import LoginFormHandler
+from urllib.parse import quote
 
 from entrypoint.login.devices import device_of, make_known
 from entrypoint.login.door import Door
+from entrypoint.login.next_page import START, own_page
 from entrypoint.login.second_factor import NOBODY_ENROLLED, read_second_factor
+from entrypoint.proxy.pages import rendered
+from entrypoint.proxy.refusals import RefusingHandler
 from entrypoint.strangers.limiter import DEVICE
 
 FORM_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -20,19 +22,25 @@ FORM_POLICY += "frame-ancestors 'none'"
 WRONG = "This is not the password."
 # Not which of the two, or a stranger could guess one after the other.
 WRONG_CODE = "Password or code is not right. Each code works once."
+# Its token doesn't fit the cookie: a page of before, or a browser without cookies.
+STALE = "This page was too old, or your browser keeps no cookies. Try again."
 
 
-class LoginHandler(LoginFormHandler):
+class LoginHandler(RefusingHandler):
     """The form."""
 
-    @property
-    def content_security_policy(self) -> str:
-        return FORM_POLICY
+    def initialize(self, door: Door) -> None:
+        self.door = door
 
-    @allow_unauthenticated
+    def get(self) -> None:
+        if self.door.login_of(self.request):
+            self._lead_on()
+        else:
+            self._show()
+
     async def post(self) -> None:
-        door: Door = self.identity_provider
-        budget = door.budget(self)
+        door = self.door
+        budget = door.budget(self.request)
         if wait := door.limiter.begin(budget, time.monotonic()):
             self._refuse(wait)
             return
@@ -40,27 +48,19 @@ class LoginHandler(LoginFormHandler):
         await door.counts.keep()
         is_known = budget.startswith(DEVICE)
         password, code = (self.get_body_argument(name, "") for name in ("password", "code"))
-        if not await door.judge(self, password, code, is_known):
+        if not await door.judge(self.request, password, code, is_known):
             self.set_status(401)
-            self._tell(WRONG_CODE if door.second_factor else WRONG)
+            self._show(WRONG_CODE if door.lock.second_factor else WRONG)
             return
         door.limiter.succeeded(budget)
         await door.counts.keep()
-        self._let_in(door)
-
-    def _let_in(self, door: Door) -> None:
-        self.current_user = door.generate_anonymous_user(self)
-        door.set_login_cookie(self, self.current_user)
-        if not device_of(self, door.device_secret):
+        door.let_in(self)
+        if not device_of(self.request, door.device_secret):
             make_known(self, door.device_secret)
-        self._redirect_safe(self.get_argument("next", default=self.base_url))
+        self._lead_on()
 
-    def _redirect_safe(self, url: str, default: str | None = None) -> None:
-        """Jupyter's own, but to the start page where an address can't be read or sent, or seems to name a host."""
-        try:
-            super()._redirect_safe(self.base_url if url.startswith(("//", "/\\", "\\")) else url, default)
-        except ValueError:
-            self.redirect(self.base_url)
+    def _lead_on(self) -> None:
+        self.redirect(own_page(self.get_argument("next", START)))
 
     def _refuse(self, wait_seconds: float) -> None:
         seconds = math.ceil(wait_seconds)
@@ -68,16 +68,29 @@ class LoginHandler(LoginFormHandler):
         self.set_header("Retry-After", str(seconds))
         # Who waits so long, waits for others' guesses too.
         others = " A browser that has logged in here before need not wait for others' guesses."
-        self._tell(f"Too many wrong passwords. Try again in {_duration(seconds)}.{others if seconds >= 60 else ''}")
+        self._show(f"Too many wrong passwords. Try again in {_duration(seconds)}.{others if seconds >= 60 else ''}")
 
-    def _tell(self, text: str) -> None:
-        self._render({"error": text})
+    def _show(self, message: str = "") -> None:
+        door = self.door
+        is_open = not door.lock.second_factor or read_second_factor(door.places.second_factor)
+        self.set_header("Content-Security-Policy", FORM_POLICY)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(
+            rendered(
+                "login.html",
+                message=message,
+                next=quote(self.get_argument("next", START), safe=""),
+                token=self.xsrf_form_html(),
+                second_factor=door.lock.second_factor,
+                locked_out=None if is_open else NOBODY_ENROLLED,
+            )
+        )
 
-    def render_template(self, name: str, **values: Any) -> Any:
-        door: Door = self.identity_provider
-        is_open = not door.second_factor or read_second_factor(door.places.second_factor)
-        locked_out = None if is_open else NOBODY_ENROLLED
-        return super().render_template(name, second_factor=door.second_factor, locked_out=locked_out, **values)
+    def write_error(self, status_code: int, **about: Any) -> None:
+        if status_code == HTTPStatus.FORBIDDEN:
+            self._show(STALE)
+        else:
+            super().write_error(status_code, **about)
 
 
 def _duration(seconds: int) -> str:

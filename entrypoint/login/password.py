@@ -8,6 +8,9 @@ from dataclasses import dataclass
 # Easily told apart and typed on a phone: no capitals, no symbols, and none of l 1 o 0 i.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 GROUPS, GROUP_LENGTH = 4, 4
+# jupyter-server's form and its measures of argon2: a hash of before the wall serves on.
+FORM = "argon2:"
+MEMORY_KIB, PASSES, LANES = 10240, 10, 8
 
 
 @dataclass(frozen=True)
@@ -26,19 +29,19 @@ def generate_password() -> str:
 
 
 def hash_password(password: str) -> str:
-    from jupyter_server.auth.security import passwd  # slow to import, and a warm start does without
+    from argon2 import PasswordHasher  # slow to import, and a warm start does without
 
-    hashed: str = passwd(password)
-    return hashed
+    hasher = PasswordHasher(memory_cost=MEMORY_KIB, time_cost=PASSES, parallelism=LANES)
+    return f"{FORM}{hasher.hash(password)}"
 
 
 def verifies(hashed: str, password: str) -> bool:
-    """Whether a password belongs to a hash, without jupyter-server's slow import."""
+    """Whether a password belongs to a hash, whatever it was made with."""
     from argon2 import PasswordHasher
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     try:
-        return PasswordHasher().verify(hashed.removeprefix("argon2:"), password)
+        return PasswordHasher().verify(hashed.removeprefix(FORM), password)
     except (Argon2Error, InvalidHashError):
         return False
 
@@ -48,10 +51,10 @@ def is_hash(text: str) -> bool:
     from argon2.exceptions import InvalidHashError
 
     try:
-        extract_parameters(text.removeprefix("argon2:"))
+        extract_parameters(text.removeprefix(FORM))
     except InvalidHashError:
         return False
-    return text.startswith("argon2:$argon2")
+    return text.startswith(f"{FORM}$argon2")
 
 
 def settle_password(password: str | None, kept: str | None) -> PasswordHash:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader
 from tornado.httputil import HTTPServerRequest
 
-PAGES = Path(__file__).parents[1] / "door" / "pages"
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-POLICY += "frame-ancestors 'none'"
 # The page asks again by itself; who asks waits for the lab anyway.
 AGAIN_SECONDS = 10
 
@@ -49,9 +44,3 @@ def is_page(request: HTTPServerRequest) -> bool:
     mode = request.headers.get("Sec-Fetch-Mode")
     is_html = "text/html" in request.headers.get("Accept", "")
     return request.method in ("GET", "HEAD") and (mode == "navigate" if mode else is_html)
-
-
-def page(trouble: Trouble, icon: str) -> str:
-    """The trouble as a page of ours; `icon` is where the icon is."""
-    pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
-    return pages.get_template("absent.html").render(trouble=trouble, static_url=lambda _: icon)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+from urllib.parse import unquote
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 
@@ -29,6 +31,8 @@ OTHER_SITES = "access-control-"
 # Longer than any disk; tornado compares what arrives with it.
 BODY_BYTES_MAX = 10**18 - 1
 LENGTH = re.compile(r"[0-9]{1,18}")
+# What stands below it in the lab, is for the door's own questions.
+BETWEEN_US = "workhorse"
 
 
 def reason_to_refuse(request: HTTPServerRequest) -> str | None:
@@ -46,6 +50,12 @@ def reason_to_refuse(request: HTTPServerRequest) -> str | None:
     if is_websocket(request) and (lengths or codings):
         return "The request for a websocket has no body."
     return None
+
+
+def is_between_door_and_lab(path: str) -> bool:
+    """Whether a path is none for browsers, however it is written: the lab may read it as carelessly as it likes."""
+    written = unquote(unquote(path)).replace("\\", "/")
+    return posixpath.normpath(f"/{written}").lstrip("/").partition("/")[0].lower() == BETWEEN_US
 
 
 def is_websocket(request: HTTPServerRequest) -> bool:

@@ -18,6 +18,7 @@ from entrypoint.proxy.canonical import (
     BODY_BYTES_MAX,
     answer_headers,
     has_body,
+    is_between_door_and_lab,
     is_websocket,
     reason_to_refuse,
     request_head,
@@ -42,7 +43,6 @@ class Passage:
     Args:
         logged_in: The login that a request carries, if any; `connections.close_login` takes the same name.
         address: Where a request comes from: the peer's address, or what a trusted proxy vouches for.
-        icon: The path of the icon on the door's own pages.
     """
 
     lab: Lab
@@ -50,7 +50,6 @@ class Passage:
     address: Callable[[HTTPServerRequest], str]
     connections: OpenConnections = field(default_factory=OpenConnections)
     login_path: str = "/login"
-    icon: str = "/static/favicon.ico"
 
 
 @stream_request_body
@@ -74,13 +73,15 @@ class ProxyHandler(RefusingHandler):
             self._go()
         elif reason := reason_to_refuse(self.request):
             self.refuse(400, reason)
+        elif is_between_door_and_lab(self.request.path):
+            self.refuse(404, "There is nothing at this address.")
         elif user is None:
             self.turn_away(self.passage.login_path)
         elif self.passage.connections.is_stopping:
             # Browsers ask again by themselves, on a new connection, which the next door takes.
             self._break_off()
         elif not self.passage.connections.admit(self, user):
-            self.tell(BUSY, self.passage.icon)
+            self.tell(BUSY)
         else:
             await self._or_say_absent(self._open())
 
@@ -140,7 +141,7 @@ class ProxyHandler(RefusingHandler):
         elif exchange.has_begun:
             self._break_off()
         else:
-            self.tell(BROKEN, self.passage.icon)
+            self.tell(BROKEN)
 
     def _end_of_old_http(self, written: asyncio.Future[None]) -> None:
         if not written.exception() and self.request.version == "HTTP/1.0":
@@ -182,7 +183,7 @@ class ProxyHandler(RefusingHandler):
         try:
             await passing
         except LabAbsentError:
-            self.tell(ABSENT, self.passage.icon)
+            self.tell(ABSENT)
 
     def end(self, code: int) -> None:
         """Whose login has ended gets no more."""

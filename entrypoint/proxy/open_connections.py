@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+from tornado.httputil import HTTPServerRequest
+from tornado.iostream import IOStream
 
 # RFC 6455, section 7.4.1, and IANA's registry of close codes.
 GOING_AWAY = 1001  # JupyterLab doesn't come back by itself
@@ -16,6 +21,9 @@ POLL_SECONDS = 0.05
 
 class Connection(Protocol):
     """A request that is being answered, or a websocket."""
+
+    request: HTTPServerRequest
+    stream: IOStream
 
     def end(self, code: int) -> None:
         """Ends it: a websocket with this code."""
@@ -51,10 +59,15 @@ class OpenConnections:
         for connection in [each for each, whose in self._users.items() if whose == user]:
             connection.end(GOING_AWAY)
 
-    def close_all(self) -> None:
-        """For a new password, and a sign-out of everybody."""
+    def end_where(self, is_over: Callable[[Connection], bool]) -> None:
+        """For a new password, a sign-out of everybody, and logins that have come to their days' end."""
         for connection in list(self._users):
-            connection.end(GOING_AWAY)
+            if is_over(connection):
+                connection.end(GOING_AWAY)
+
+    def sockets(self) -> set[socket.socket]:
+        """The browsers' ends."""
+        return {connection.stream.socket for connection in self._users}
 
     async def stop(self, seconds: float) -> None:
         """Lets everything come to its end before the door goes; what takes longer than `seconds` is broken off."""

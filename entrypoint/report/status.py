@@ -13,7 +13,7 @@ from entrypoint.certificates.authority import Authority, load_authority, reason_
 from entrypoint.certificates.leaf import RENEWAL_DAYS
 from entrypoint.certificates.own import read_judgement
 from entrypoint.certificates.serving import OWN, PRIVATE, Served, Source, describe, find_sources
-from entrypoint.door.state import for_the_server
+from entrypoint.door.config import for_the_server
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places, TlsFolder
 from entrypoint.files.untrusted import read_untrusted

@@ -1,0 +1,92 @@
+"""Runs the door, as the process that its start becomes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tornado.netutil import bind_sockets
+
+from entrypoint.door.application import make_application
+from entrypoint.door.config import lock_of, read_config
+from entrypoint.door.log import open_log
+from entrypoint.door.serving import Certificates
+from entrypoint.door.unknown_names import UnknownNames
+from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.places import Places
+from entrypoint.login.credentials import follow_credentials, read_credentials
+from entrypoint.login.door import Door
+from entrypoint.proxy.handler import Passage
+from entrypoint.proxy.lab_socket import Lab
+from entrypoint.strangers.bounds import BODY_BYTES_MAX, pass_over_odd_names
+from entrypoint.strangers.reception import Reception
+from entrypoint.strangers.share import keep_whose_failure_it_is, share_streams
+from entrypoint.system.allocator import bound_arenas
+from entrypoint.system.file_limit import raise_file_limit
+
+PORT = 8888
+# What is open may take to come to its end. Docker gives 15 seconds, and people wait for the next door.
+STOP_SECONDS = 2.5
+
+
+def main(config_file: Path, places: Places, port: int) -> None:
+    # OpenSSL has read it, and nothing that certbot runs should.
+    os.environ.pop("OPENSSL_CONF", None)
+    bound_arenas()
+    raise_file_limit()
+    share_streams()
+    pass_over_odd_names()
+    try:
+        asyncio.run(serve(places, read_config(config_file), port, open_log()))
+    except WorkhorseError as error:
+        sys.exit(str(error))
+
+
+async def serve(places: Places, config: Mapping[str, Any], port: int, log: logging.Logger) -> None:
+    """Serves on every address until it is told to stop."""
+    is_told = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, is_told.set)
+    server = DoorServer(places, config, log)
+    server.listen(bind_sockets(port))
+    await is_told.wait()
+    await server.stop(STOP_SECONDS)
+
+
+class DoorServer:
+    """The door in service: what it knows, and what it does beside answering."""
+
+    def __init__(self, places: Places, config: Mapping[str, Any], log: logging.Logger) -> None:
+        keep_whose_failure_it_is(asyncio.get_running_loop())
+        self.door = Door(places, lock_of(config), *read_credentials(places), log)
+        self.passage = Passage(Lab(places.socket), self.door.login_of, self.door.address, self.door.connections)
+        self.certificates = Certificates(places, config, log)
+        names = UnknownNames(config["names"], self.certificates.covers, log)
+        application = make_application(self.door, self.passage, self.certificates.is_trusted, names.meet)
+        self.http = Reception(application, max_body_size=BODY_BYTES_MAX)
+        self.certificates.serve_with(self.http)
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def listen(self, listeners: Iterable[socket.socket]) -> None:
+        self.http.add_sockets(listeners)
+        self.tasks = [asyncio.create_task(each) for each in (self.certificates.keep(), follow_credentials(self.door))]
+
+    async def stop(self, seconds: float) -> None:
+        """Accepts no more, and lets what is open come to its end: no line of a printing cell is lost."""
+        self.http.stop()
+        self.door.close()
+        await self.passage.connections.stop(seconds)
+        await self.http.close_all_connections()
+        for task in self.tasks:
+            task.cancel()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Places(), PORT)
