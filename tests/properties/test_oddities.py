@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 
 import pytest
 
@@ -30,12 +29,11 @@ from entrypoint.certificates.keeping import keep_certificates
 from entrypoint.certificates.own import hold, keep_own_certificate, own_files
 from entrypoint.certificates.sharing import is_shared
 from entrypoint.commands.cli import sign_out
+from entrypoint.door.config import for_the_server, read_config, write_config
 from entrypoint.door.state import (
-    for_the_server,
     keep_cookie_secret,
     keep_layout,
     keep_password,
-    write_config,
     write_password_hash,
 )
 from entrypoint.files.errors import WorkhorseError
@@ -44,7 +42,7 @@ from entrypoint.files.private import write_private
 from entrypoint.files.untrusted import read_untrusted
 from entrypoint.home import home
 from entrypoint.login import enrolment
-from entrypoint.login.credentials import reason_not_followed
+from entrypoint.login.credentials import read_credentials
 from entrypoint.login.guesses import read_limiter
 from entrypoint.login.logins import Login, read_logins, write_logins
 from entrypoint.login.second_factor import new_second_factor, to_json
@@ -171,14 +169,14 @@ def start(places: Places) -> None:
     for secret in (places.cookie_secret, places.device_secret):
         keep_cookie_secret(secret, print)
     keep_installation(places, settings.repositories)
-    write_config(places, settings, password.text, print)
+    write_config(places, settings)
     home._serves(places.home / "venv", Path("/usr/bin/python3"))
     with suppress(WorkhorseError):
         known = read_known_settings(places)
         print(message(status_now(places, known, authority, (), NOW)))
     write_password_hash(places, password)
     # And the server's, which finds what the start has left.
-    read_untrusted(places.config)
+    read_config(places.config)
     read_untrusted(places.device_secret)
 
 
@@ -211,8 +209,8 @@ def command(places: Places) -> None:
             each(places, arguments)
         except WorkhorseError as error:
             print(error)
-    app = SimpleNamespace(identity_provider=SimpleNamespace(hashed_password=""))
-    reason_not_followed(app, places)
+    with suppress(OSError, ValueError):
+        read_credentials(places)
 
 
 # A command may come before the server has mended anything, and a start may find what lay there while nothing ran.

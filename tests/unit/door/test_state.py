@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import stat
 from collections.abc import Callable
@@ -10,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.door.state import keep_cookie_secret, keep_password, write_config, write_password_hash
+from entrypoint.door.config import lock_of, read_config, write_config
+from entrypoint.door.state import keep_cookie_secret, keep_password, write_password_hash
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.private import write_private
+from entrypoint.login.door import Lock
 from entrypoint.login.password import generate_password, settle_password, verifies
 from entrypoint.settings.settings import from_environ
 from tests.unit.certificates.test_certificates import DAMAGE
@@ -24,8 +25,7 @@ PASSWORD = "correct horse battery"
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     places = Places(tmp_path)
-    for folder in (places.state, places.home, places.repositories):
-        folder.mkdir(parents=True)
+    places.state.mkdir(parents=True)
     return places
 
 
@@ -97,85 +97,28 @@ def test_a_damaged_cookie_secret_never_signs(places: Places, damage: Callable[[P
     assert re.fullmatch("[0-9a-f]{64}", places.cookie_secret.read_text())
 
 
-def config(places: Places, **environ: str) -> tuple[dict[str, dict[str, object]], list[str]]:
-    said: list[str] = []
-    write_config(places, from_environ(environ), "argon2:hash", said.append)
-    assert stat.S_IMODE(places.config.stat().st_mode) == 0o600
-    return json.loads(places.config.read_text()), said
-
-
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 def test_a_damaged_configuration_is_written_anew(places: Places, damage: Callable[[Path], object]) -> None:
-    sound, _ = config(places)
+    settings = from_environ({"JUPYTER_PASSWORD": PASSWORD, "SERVER_NAMES": "lab.example.org", "SESSION_DAYS": "7"})
+    write_config(places, settings)
+    sound = read_config(places.config)
     damage(places.config)
-    assert config(places) == (sound, [])
+    write_config(places, settings)
+    assert read_config(places.config) == sound
+    assert stat.S_IMODE(places.config.stat().st_mode) == 0o600
 
 
-def test_the_configuration_has_no_token_and_calls_nobody(places: Places) -> None:
-    written, said = config(places)
-    assert said == []
-    assert written["Door"]["token"] == ""
-    assert written["Door"]["hashed_password"] == "argon2:hash"
-    assert written["Door"]["allow_password_change"] is False
-    assert not written.keys() & {"IdentityProvider", "PasswordIdentityProvider"}
-    assert "password" not in written["ServerApp"]
-    assert written["LabApp"]["news_url"] == ""
-    assert written["LabApp"]["extension_manager"] == "readonly"
-    assert written["FileContentsManager"]["delete_to_trash"] is False
+def test_the_configuration_holds_no_secret_and_what_the_door_needs(places: Places) -> None:
+    write_config(places, from_environ({"JUPYTER_PASSWORD": PASSWORD, "SERVER_NAMES": "lab.example.org", "TOTP": "on"}))
+    assert PASSWORD not in places.config.read_text()
+    config = read_config(places.config)
+    assert config["names"] == ["lab.example.org"]
+    assert lock_of(config) == Lock(session_days=30, second_factor=True, trusted_proxies="")
 
 
-def test_personal_settings_apply_except_where_workhorse_decides(places: Places) -> None:
-    folder = places.home / ".jupyter" / "jupyter_server_config.d"
-    folder.mkdir(parents=True)
-    (folder / "a.json").write_text('{"ServerApp": {"port": 1}, "MyExtension": {"colour": "blue", "size": 1}}')
-    (folder / "b.json").write_text('{"MyExtension": {"colour": "red"}}')
-    (folder / "c.json").write_text("not json")
-    (folder / "d.json").write_text('["no settings"]')
-    written, said = config(places)
-    assert written["ServerApp"]["port"] == 8888
-    assert written["MyExtension"] == {"colour": "red", "size": 1}
-    assert any("ServerApp.port" in line and "overruled" in line for line in said)
-    assert [line for line in said if "c.json is left out" in line]
-    assert [line for line in said if "d.json is left out" in line]
-
-
-def test_personal_settings_in_a_dictionary_apply_key_by_key(places: Places) -> None:
-    folder = places.home / ".jupyter" / "jupyter_server_config.d"
-    folder.mkdir(parents=True)
-    sizes = {
-        "websocket_max_message_size": 1,
-        "ws_ping_interval": 5,
-        "xsrf_cookie_kwargs": {"secure": False, "path": "/"},
-    }
-    (folder / "a.json").write_text(json.dumps({"ServerApp": {"tornado_settings": sizes}}))
-    (folder / "b.json").write_text('{"ServerApp": {"tornado_settings": {"websocket_max_message_size": 2}}}')
-    written, said = config(places)
-    settings = written["ServerApp"]["tornado_settings"]
-    assert settings == {
-        "websocket_max_message_size": 2,
-        "ws_ping_interval": 30_000,
-        "ws_ping_timeout": 90_000,
-        "xsrf_cookie_kwargs": {"secure": True, "samesite": "Lax", "path": "/"},
-    }
-    name = "ServerApp.tornado_settings"
-    assert [line.split()[0] for line in said] == [f"{name}.ws_ping_interval", f"{name}.xsrf_cookie_kwargs.secure"]
-
-
-@pytest.mark.parametrize("section", ["Door", "PasswordIdentityProvider", "IdentityProvider"])
-def test_no_personal_setting_opens_the_door(places: Places, section: str) -> None:
-    """Jupyter reads the sections of a class and of its parents, and the class's own counts."""
-    folder = places.home / ".jupyter" / "jupyter_server_config.d"
-    folder.mkdir(parents=True)
-    opening = {
-        "token": "x", "hashed_password": "", "login_handler_class": "x.Y", "secure_cookie": False,
-        "cookie_options": {"httponly": False},
-    }  # fmt: skip
-    (folder / "a.json").write_text(json.dumps({section: opening}))
-    written, said = config(places)
-    assert not [name for name in opening if written["Door"][name] == opening[name]]
-    assert "httponly" not in str(written["Door"])
-    for name in opening:
-        assert [line for line in said if line.startswith(f"{section}.{name} in") and "is overruled" in line]
+def test_a_configuration_that_cannot_be_read_is_one_clear_error(places: Places) -> None:
+    with pytest.raises(WorkhorseError, match="docker compose restart workhorse"):
+        read_config(places.config)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

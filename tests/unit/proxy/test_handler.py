@@ -325,7 +325,7 @@ def test_a_login_s_end_ends_its_wait_for_an_absent_lab(tmp_path: Path) -> None:
     with wall(tmp_path / "lab", None, wait_seconds=20) as made, made.connect() as connection:
         connection.sendall(get("/x"))
         time.sleep(SHORT_SECONDS)
-        made.loop.call_soon_threadsafe(made.passage.connections.close_all)
+        made.loop.call_soon_threadsafe(made.passage.connections.end_where, lambda _: True)
         with pytest.raises(ConnectionResetError):
             read_all(connection)
         assert len(made.passage.connections) == 0

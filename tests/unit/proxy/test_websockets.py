@@ -141,7 +141,7 @@ def test_the_end_of_a_login_ends_its_websockets_and_no_others(talk: Wall) -> Non
     assert until_closed(ended) == ([], GOING_AWAY)
     other.send("still here")
     assert other.recv() == "still here"
-    talk.loop.call_soon_threadsafe(talk.passage.connections.close_all)
+    talk.loop.call_soon_threadsafe(talk.passage.connections.end_where, lambda _: True)
     assert until_closed(other) == ([], GOING_AWAY)
 
 
@@ -155,7 +155,7 @@ def test_a_lab_that_answers_no_close_is_not_waited_for(tmp_path: Path) -> None:
         connection.sendall(b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 101 ")
         began = time.monotonic()
-        made.loop.call_soon_threadsafe(made.passage.connections.close_all)
+        made.loop.call_soon_threadsafe(made.passage.connections.end_where, lambda _: True)
         assert connection.recv(65536) == close_frame(GOING_AWAY, is_masked=False)
         assert connection.recv(65536) == b""
         assert time.monotonic() - began < 2 * (CLOSE_SECONDS + LINGER_SECONDS)

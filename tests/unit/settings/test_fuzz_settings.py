@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from entrypoint.certificates.authority import load_authority
 from entrypoint.certificates.sharing import is_shared
+from entrypoint.door.config import for_the_server
 from entrypoint.files.errors import WorkhorseError
-from entrypoint.files.places import Places
-from entrypoint.lab.config import personal_config, server_config
+from entrypoint.lab.config import personal_config
 from entrypoint.login.logins import Login, added, browser_name, last_before_this, read_logins, write_logins
 from entrypoint.login.password import is_hash, verifies
 from entrypoint.login.second_factor import check, from_json, to_json
@@ -80,8 +80,7 @@ def test_any_environment_is_read_or_refused_in_one_error(environ: dict[str, str]
     found = judge({**environ, "JUPYTER_PASSWORD": password}) or judge({**environ, "JUPYTER_PASSWORD": ""}, password)
     if found:
         assert SIGN not in repr(found)
-        config = server_config(Places(), found, "argon2:x")
-        assert SIGN not in json.dumps(config)
+        assert SIGN not in json.dumps(for_the_server(found))
         assert 1 <= found.port <= 65535
         assert 1 <= found.session_days <= 400
 
