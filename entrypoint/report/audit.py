@@ -16,15 +16,14 @@ from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted, shown_lines
 from entrypoint.home.memory import in_gib, limit_bytes, machine_bytes
 from entrypoint.login.password import verifies
-from entrypoint.login.password_file import ONLY_THE_HASH, password_exposure
 from entrypoint.login.second_factor import NOBODY_ENROLLED, read_second_factor
 from entrypoint.report.status import read_report
 from entrypoint.settings.known import read_known_settings
 from entrypoint.settings.reader import IN_FILE
 from entrypoint.settings.settings import Settings
-from entrypoint.system.identity import Identity
 
 PASSWORD_LENGTH_GOOD = 14
+ONLY_THE_HASH = "Once started, only its hash is needed, and the password stays the same. In .env:"
 IMAGE_AGE = timedelta(days=90)
 SHARE_OF_NOTEBOOKS = 7 / 8
 # What the build itself writes, layer by layer, while programs keep the time of their own making. A layer from the
@@ -41,14 +40,14 @@ def audit(places: Places, arguments: argparse.Namespace) -> int:
     """Prints the findings; exit status 1 if there are any, so that a script can ask.
 
     Args:
-        arguments: `password` is what `.env` gives, as far as it could be read; `identity` is that of the container.
+        arguments: `password` is what `.env` gives, as far as it could be read.
     """
     known = read_known_settings(places)
     settings = known.settings
     password = arguments.password if known.has_password else settings
     findings = [*judge_door(settings, places), *judge_walls(settings, places, datetime.now(UTC))]
     if password:
-        of_file = judge_password_file(password, places, arguments.identity)
+        of_file = judge_password_file(password, places)
         findings = [*judge_password(password, places), *of_file, *findings]
     for finding in findings:
         print(f"- {shown_lines(str(finding))}\n")
@@ -84,12 +83,11 @@ def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
         )
 
 
-def judge_password_file(settings: Settings, places: Places, identity: Identity) -> Iterator[Problem]:
+def judge_password_file(settings: Settings, places: Places) -> Iterator[Problem]:
     file, password = settings.jupyter_password_file, settings.jupyter_password
     if file and password and not _is_kept(password, places):
-        yield Problem("The password in the file doesn't count yet: the one before does.", "docker compose restart")
-    if exposure := password_exposure(settings, identity):
-        yield exposure
+        remedy = "docker compose restart workhorse"
+        yield Problem("The password in the file doesn't count yet: the one before does.", remedy)
 
 
 def _is_kept(password: str, places: Places) -> bool:
