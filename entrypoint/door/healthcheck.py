@@ -41,6 +41,6 @@ def main(authority: str, port: int) -> int:
 
 
 if __name__ == "__main__":
-    # What lies there, people's code may have changed.
+    # Nothing here takes root, where the container was started as root.
     become_owner(os.path.dirname(sys.argv[1]))
     sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -81,11 +81,11 @@ class DoorServer:
     async def stop(self, seconds: float) -> None:
         """Accepts no more, and lets what is open come to its end: no line of a printing cell is lost."""
         self.http.stop()
-        self.door.close()
         await self.passage.connections.stop(seconds)
         await self.http.close_all_connections()
         for task in self.tasks:
             task.cancel()
+        self.door.close()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from http import HTTPStatus
 from types import TracebackType
@@ -63,6 +64,6 @@ class RefusingHandler(RequestHandler):
     def log_exception(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """A refusal is no news, whoever is refused."""
-        if not isinstance(error, HTTPError):
+        """A refusal is no news, whoever is refused, and neither is what a stop has left undone."""
+        if not isinstance(error, (HTTPError, asyncio.CancelledError)):
             super().log_exception(kind, error, traceback)
