@@ -155,7 +155,7 @@ def _read(file: Path, read: Read) -> bytes:
     except PermissionError:
         raise ClosedFileError(
             f"{file} can't be read by user {os.geteuid()}; let that user read it, or read it once more as root with: "
-            "docker compose restart"
+            "docker compose restart workhorse"
         ) from None
     except OSError as error:
         raise ValueError(f"{file} can't be read ({error.strerror})") from None

@@ -11,11 +11,10 @@ from entrypoint.door.state import refuse_newer_layout
 from entrypoint.files.errors import Problem, WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted
-from entrypoint.home.home import judge_home
-from entrypoint.report.installation import changes, find_installation, read_installation
+from entrypoint.report.installation import changes, find_clone, read_clone
 from entrypoint.settings.names import LOCAL_NAMES
 from entrypoint.settings.settings import Settings, from_environ, misspelt
-from entrypoint.system.identity import current_identity
+from entrypoint.system.identity import door_identity
 from entrypoint.system.trust import judge_company
 
 COMMANDS = (["check"], ["workhorse", "check"])
@@ -28,14 +27,13 @@ def check(places: Places, environ: Mapping[str, str], now: datetime, say: Callab
         WorkhorseError: What a start would refuse or warn of.
     """
     settings = from_environ(environ)
-    identity = current_identity(places)
+    identity = door_identity(places)
     judge_company(places.company_authority)
     pair = hold(own_files(places, settings))
     identity.become_person()
 
-    judge_home(places.home, identity.user)
     refuse_newer_layout(places.layout)
-    if problems := [*_misspelt(environ), *_judge_pair(places, settings, pair, now), *_judge_place(places, settings)]:
+    if problems := [*_misspelt(environ), *_judge_pair(places, settings, pair, now), *_judge_place(places)]:
         raise WorkhorseError(problems)
     for line in _foreseen(places, settings, now):
         say(line)
@@ -58,8 +56,8 @@ def _judge_pair(places: Places, settings: Settings, pair: Read, now: datetime) -
             )
 
 
-def _judge_place(places: Places, settings: Settings) -> Iterator[Problem]:
-    yield from changes(read_installation(places.installation), find_installation(places), settings.repositories)
+def _judge_place(places: Places) -> Iterator[Problem]:
+    yield from changes(read_clone(places.installation), find_clone(places))
 
 
 def _foreseen(places: Places, settings: Settings, now: datetime) -> Iterator[str]:

@@ -14,7 +14,6 @@ from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown_lines
 from entrypoint.settings.known import given_password
-from entrypoint.system.identity import current_identity
 from entrypoint.system.privileges import become_owner
 
 DESCRIPTION = """\
@@ -91,7 +90,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("status", "entrypoint.commands.cli:status", "where to open it, whom to trust, until when"),
+    Command("status", "entrypoint.commands.cli:status", "where to open it, whom to trust, what runs"),
     Command("reset-password", "entrypoint.commands.cli:reset_password", "make up a new password and show it"),
     Command("sign-out", "entrypoint.commands.cli:sign_out", "log every device out; kernels run on"),
     Command(
@@ -172,7 +171,7 @@ def reset_password(places: Places, _: argparse.Namespace) -> int:
         raise WorkhorseError.of(
             "The password stands in .env or the file named there, and what stands there decides.",
             "Change JUPYTER_PASSWORD there, then: docker compose up -d\n"
-            "  Or, where JUPYTER_PASSWORD_FILE names a file, change that, then: docker compose restart",
+            "  Or, where JUPYTER_PASSWORD_FILE names a file, change that, then: docker compose restart workhorse",
         )
     password = generate_password()
     replace_password_hash(places, hash_password(password))
@@ -197,9 +196,7 @@ def check(_: Places, __: argparse.Namespace) -> int:
 
 
 def check_health(places: Places, _: argparse.Namespace) -> int:
-    from entrypoint.lab.config import PORT
-
-    return healthcheck.main(str(places.tls.authority), PORT)
+    return healthcheck.main(str(places.tls.authority), healthcheck.PORT)
 
 
 def main() -> None:
@@ -207,14 +204,15 @@ def main() -> None:
     places, (module, _, function) = Places(), arguments.command.function.partition(":")
     try:
         if arguments.command.wants_password:
-            # Its file may be root's alone, and all that follows is done as the person.
-            arguments.password, arguments.identity = given_password(os.environ), current_identity(places)
+            # Its file may be root's alone, and all that follows is done as the state's owner.
+            arguments.password = given_password(os.environ)
         become_owner(places.state)
         sys.exit(getattr(import_module(module), function)(places, arguments))
     except BlockingIOError as error:
-        # What `docker compose exec` starts as a person has no limit but the container's own.
+        # What `docker compose exec` starts has no limit but the container's own.
         sys.exit(
-            f"The container's processes are used up ({error.strerror}).\n  To end all of them: docker compose restart"
+            f"The container's processes are used up ({error.strerror}).\n"
+            "  To end all of them, and no kernel: docker compose restart workhorse"
         )
     except WorkhorseError as error:
         sys.exit(shown_lines(str(error)))

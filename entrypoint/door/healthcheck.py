@@ -10,6 +10,8 @@ import sys
 from entrypoint.files.untrusted import read_untrusted
 from entrypoint.system.privileges import become_owner
 
+# The container's own, which docker-compose.yml publishes as PORT.
+PORT = 8888
 TIMEOUT_SECONDS = 5
 REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 

@@ -16,6 +16,7 @@ from tornado.netutil import bind_sockets
 
 from entrypoint.door.application import make_application
 from entrypoint.door.config import lock_of, read_config
+from entrypoint.door.healthcheck import PORT
 from entrypoint.door.log import open_log
 from entrypoint.door.serving import Certificates
 from entrypoint.door.unknown_names import UnknownNames
@@ -31,7 +32,6 @@ from entrypoint.strangers.share import keep_whose_failure_it_is, share_streams
 from entrypoint.system.allocator import bound_arenas
 from entrypoint.system.file_limit import raise_file_limit
 
-PORT = 8888
 # What is open may take to come to its end. Docker gives 15 seconds, and people wait for the next door.
 STOP_SECONDS = 2.5
 

@@ -79,6 +79,11 @@ class Places:
         return self.server_run / "jupyter_server_config.json"
 
     @property
+    def host_folder(self) -> Path:
+        """What the host calls the notebooks' folder, as the lab's start was told."""
+        return self.server_run / "host-folder"
+
+    @property
     def temporary(self) -> Path:
         return self.root / "tmp"
 
@@ -151,7 +156,7 @@ class Places:
 
     @property
     def installation(self) -> Path:
-        """Which clone and which folder were served last."""
+        """Which clone was started last."""
         return self.state / "installation.json"
 
     @property

@@ -157,6 +157,6 @@ def unwritable(path: Path, error: OSError) -> WorkhorseError:
     remedy = {
         errno.ENOSPC: "Free some space on the disk that holds Docker's volumes: docker system df",
         errno.EROFS: "Mount the volume 'state' without read-only, as docker-compose.yml has it.",
-        errno.ENOTDIR: "What stands in its folder's place is set aside by a start: docker compose restart",
+        errno.ENOTDIR: "What stands in its folder's place is set aside by a start: docker compose restart workhorse",
     }.get(error.errno or 0, f"Let user {os.geteuid()} write there, or let the container start as root.")
     return WorkhorseError.of(f"{path} can't be written: {error.strerror}.", remedy)

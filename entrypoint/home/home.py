@@ -15,6 +15,8 @@ from entrypoint.files.untrusted import read_linked
 DEFAULT_ENVIRONMENT = Path("/opt/conda/envs/default")
 # It takes one or two; but it may meet a pipe where it writes a script.
 VENV_SECONDS = 60
+# The lab's own root may not look into what is closed to it.
+AS_ROOT = "--user 0 --cap-add DAC_READ_SEARCH"
 PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
 
 
@@ -36,11 +38,11 @@ def judge_home(home: Path, user: Owner) -> None:
     if os.access(home, os.W_OK | os.X_OK):
         return
     status = home.stat()
-    command = "docker compose run --rm --user 0 --entrypoint {} workhorse {} " + str(home)
+    command = "docker compose run --rm {} --entrypoint {} lab {} " + str(home)
     if status.st_uid == user.uid and status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
         raise WorkhorseError.of(
             f"The home volume is closed to its own owner (mode {stat.S_IMODE(status.st_mode):04o}).",
-            "To open it: " + command.format("chmod", "u+rwx"),
+            "To open it: " + command.format(f"--user {user.uid}", "chmod", "u+rwx"),
         )
     if os.statvfs(home).f_flag & os.ST_RDONLY:
         raise WorkhorseError.of(
@@ -49,7 +51,7 @@ def judge_home(home: Path, user: Owner) -> None:
     raise WorkhorseError.of(
         f"The home volume belongs to user {status.st_uid}, and the notebooks' folder to user {user.uid}, "
         "as whom the server runs.",
-        "To hand the home over: " + command.format("chown", f"-R {user.uid}:{user.gid}") + "\n"
+        "To hand the home over: " + command.format(AS_ROOT, "chown", f"-R {user.uid}:{user.gid}") + "\n"
         "  If it is another person's, an installation of your own takes this line in .env: "
         "COMPOSE_PROJECT_NAME=workhorse-2",
     )

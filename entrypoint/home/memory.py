@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from entrypoint.home.holders import Holders
+from entrypoint.system.memory import in_gib
 
 CGROUP = Path("/sys/fs/cgroup")
 # Control groups of version 2 and of version 1 (kernel.org, admin-guide/cgroup-v2 and cgroup-v1/memory).
@@ -26,12 +27,6 @@ def limit_bytes(cgroup: Path = CGROUP) -> int | None:
     text = _read_first(cgroup, LIMIT_FILES).strip()
     limit = int(text) if text.isdigit() else UNLIMITED
     return limit if limit < UNLIMITED else None
-
-
-def machine_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """The memory of the whole machine."""
-    found = re.search(r"^MemTotal:\s+(\d+) kB", meminfo.read_text(), re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
 
 
 def kill_count(cgroup: Path = CGROUP) -> int:
@@ -54,10 +49,6 @@ class KillWatch:
     def explains(self, exit_status: int | None, now: float) -> bool:
         """Whether a process that ended so, and now, was one of those counted: they end by SIGKILL alone."""
         return exit_status == -signal.SIGKILL and now - self.rose_at <= ENDING_SECONDS
-
-
-def in_gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
 
 
 def explanation(holders: Holders, limit: int | None, machine: int) -> str:

@@ -1,18 +1,19 @@
-"""The person's own world: what their programs find, and how what is typed after `docker compose exec` gets there."""
+"""The person's own world: what their programs find, and how what `docker compose exec lab` runs gets there."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from entrypoint.files.places import Places
 from entrypoint.home.home import DEFAULT_ENVIRONMENT, venv_of
-from entrypoint.settings.settings import misspelt, variable_names
-from entrypoint.system.identity import NAME, current_identity
+from entrypoint.system.identity import NAME, lab_identity
 from entrypoint.system.trust import trusted
 
+# What docker-compose.yml tells the lab itself.
+OWN_VARIABLES = {"MEMORY_LIMIT", "REPOSITORIES"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONDA_PATH = "/opt/conda/condabin:/opt/conda/bin"
 
@@ -22,11 +23,10 @@ def person_path(home: Path) -> str:
     return f"{venv_of(home)}/bin:{DEFAULT_ENVIRONMENT}/bin:{SYSTEM_PATH}:{CONDA_PATH}"
 
 
-def person_environment(environ: Mapping[str, str], alike: Iterable[str], places: Places) -> dict[str, str]:
-    """What the server, every kernel and every shell inherit: none of Workhorse's settings, nor what is named alike."""
-    own = {*variable_names(), *alike}
+def person_environment(environ: Mapping[str, str], places: Places) -> dict[str, str]:
+    """What the server, every kernel and every shell inherit: none of Workhorse's own settings."""
     return {
-        **{name: value for name, value in environ.items() if name not in own},
+        **{name: value for name, value in environ.items() if name not in OWN_VARIABLES},
         **trusted(places.run),
         "HOME": str(places.home),
         "USER": NAME,
@@ -38,8 +38,8 @@ def person_environment(environ: Mapping[str, str], alike: Iterable[str], places:
 def main() -> None:
     """Runs the program that the arguments name: root has no use for a shell, a Python or a conda of its own here."""
     places = Places()
-    environment = person_environment(os.environ, misspelt(os.environ), places)
-    current_identity(places).become_person()
+    environment = person_environment(os.environ, places)
+    lab_identity(places).become_person()
     try:
         os.execvpe(sys.argv[1], sys.argv[1:], environment)
     except FileNotFoundError:

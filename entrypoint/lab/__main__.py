@@ -16,8 +16,9 @@ from entrypoint.home.folder import tell_folder
 from entrypoint.home.home import judge_home, prepare_venv
 from entrypoint.home.person import person_environment
 from entrypoint.lab.config import write_config
+from entrypoint.system.folder import reason_not_writable
 from entrypoint.system.handover import adopt_folder, hand_over_home, hand_over_run, hand_over_socket
-from entrypoint.system.identity import lab_identity, reason_not_writable, write_accounts
+from entrypoint.system.identity import lab_identity, write_accounts
 from entrypoint.system.trust import trust_company
 
 PYTHON, TINI = "/opt/server/bin/python", "/usr/bin/tini"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -15,10 +16,11 @@ from jupyter_server.utils import ApiPath, to_os_path
 from traitlets import default
 
 from entrypoint.home.holders import find_holders
-from entrypoint.home.memory import KillWatch, explanation, kill_count, limit_bytes, machine_bytes
+from entrypoint.home.memory import KillWatch, explanation, kill_count, limit_bytes
 from entrypoint.lab.errands import Errands
 from entrypoint.lab.expendable import expendable
 from entrypoint.system.file_limit import with_inherited_limit
+from entrypoint.system.memory import machine_bytes
 
 SOCKETS_MAX = 16_384
 
@@ -39,12 +41,15 @@ class ExpendableKernel(ServerKernelManager):
     # Whether nobody was there to be told, and the header of the last request to run a cell.
     untold = False
     last_execution: Mapping[str, Any] = MappingProxyType({})
+    # Since when its variables may be there: a restart begins anew.
+    started: datetime | None = None
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
         self.watch = KillWatch(kill_count())
         # Whoever starts a process waits until it is in its folder.
         await look_at(options.get("cwd"))
         await super()._async_launch_kernel(expendable(with_inherited_limit(kernel_cmd)), **options)
+        self.started = datetime.now(UTC)
 
     async def is_alive(self) -> bool:
         """Jupyter's own, asked every 3 seconds, which besides finds out what a dead kernel died of."""

@@ -75,7 +75,7 @@ class WholeCheckpoints(FileCheckpoints):
 def refuse_gone(root: Path, path: Path) -> None:
     """Says that the whole folder was deleted on the host, where "no such file" would lead nobody there."""
     if root.stat().st_nlink == 0:
-        why = "the notebooks' folder is gone on the host; make it again there, then: docker compose restart"
+        why = "the notebooks' folder is gone on the host; make it again there, then: docker compose restart lab"
         raise FileNotFoundError(errno.ENOENT, why, path.name)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from entrypoint.certificates.authority import Authority
 from entrypoint.certificates.contexts import choose_by_name, make_context
+from entrypoint.certificates.endings import endings
 from entrypoint.certificates.keeping import keep_certificates
 from entrypoint.certificates.own import install_own, read_judgement, stamp_of_own, write_judgement
 from entrypoint.certificates.served import is_publicly_trusted, reason_against_now
@@ -34,7 +35,6 @@ from entrypoint.files.stamps import stamp
 from entrypoint.files.untrusted import LINE_MAX, read_untrusted, shown
 from entrypoint.renewal.plan import Plan
 from entrypoint.renewal.public import PublicCertificates
-from entrypoint.report.status import endings
 
 LOOK_SECONDS = 1.0
 # However little changes: a certificate may come to its end.

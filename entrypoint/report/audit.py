@@ -14,26 +14,21 @@ from entrypoint.door.state import is_password_in_log
 from entrypoint.files.errors import Problem
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted, shown_lines
-from entrypoint.home.memory import in_gib, limit_bytes, machine_bytes
 from entrypoint.login.password import verifies
 from entrypoint.login.second_factor import NOBODY_ENROLLED, read_second_factor
+from entrypoint.report.lab import AbsentLabError, absence, ask_for_report
 from entrypoint.report.status import read_report
 from entrypoint.settings.known import read_known_settings
 from entrypoint.settings.reader import IN_FILE
 from entrypoint.settings.settings import Settings
+from entrypoint.system.image import built
+from entrypoint.system.lab_report import LabReport
+from entrypoint.system.memory import in_gib, machine_bytes
 
 PASSWORD_LENGTH_GOOD = 14
-ONLY_THE_HASH = "Once started, only its hash is needed, and the password stays the same. In .env:"
 IMAGE_AGE = timedelta(days=90)
 SHARE_OF_NOTEBOOKS = 7 / 8
-# What the build itself writes, layer by layer, while programs keep the time of their own making. A layer from the
-# build's cache is as old as when it was made.
-BUILT = (
-    "etc/passwd.image",
-    "var/lib/dpkg/status",
-    "opt/server/conda-meta/history",
-    "opt/conda/envs/default/conda-meta/history",
-)
+ONLY_THE_HASH = "Once started, only its hash is needed, and the password stays the same. In .env:"
 
 
 def audit(places: Places, arguments: argparse.Namespace) -> int:
@@ -45,10 +40,15 @@ def audit(places: Places, arguments: argparse.Namespace) -> int:
     known = read_known_settings(places)
     settings = known.settings
     password = arguments.password if known.has_password else settings
-    findings = [*judge_door(settings, places), *judge_walls(settings, places, datetime.now(UTC))]
+    now = datetime.now(UTC)
+    findings = [
+        *judge_door(settings, places),
+        *judge_secrets(known.has_password, places),
+        *judge_image("door", built(places.root), now),
+        *judge_lab(settings, places, now),
+    ]
     if password:
-        of_file = judge_password_file(password, places)
-        findings = [*judge_password(password, places), *of_file, *findings]
+        findings = [*judge_password(password, places), *judge_password_file(password, places), *findings]
     for finding in findings:
         print(f"- {shown_lines(str(finding))}\n")
     print(f"{len(findings)} found." if findings else "Nothing weak found.")
@@ -86,8 +86,8 @@ def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
 def judge_password_file(settings: Settings, places: Places) -> Iterator[Problem]:
     file, password = settings.jupyter_password_file, settings.jupyter_password
     if file and password and not _is_kept(password, places):
-        remedy = "docker compose restart workhorse"
-        yield Problem("The password in the file doesn't count yet: the one before does.", remedy)
+        what = "The password in the file doesn't count yet: the one before does."
+        yield Problem(what, "docker compose restart workhorse")
 
 
 def _is_kept(password: str, places: Places) -> bool:
@@ -116,20 +116,62 @@ def judge_door(settings: Settings, places: Places) -> Iterator[Problem]:
         yield NOBODY_ENROLLED
 
 
-def judge_walls(settings: Settings, places: Places, now: datetime) -> Iterator[Problem]:
-    mode = places.repositories.stat().st_mode
-    if mode & stat.S_IWOTH:
+def judge_secrets(has_password: bool, places: Places) -> Iterator[Problem]:
+    """Those that are older than the wall: until there was one, every notebook could read them."""
+    try:
+        # Written before any secret in a new installation, and after all of them in one that was there already.
+        wall = places.layout.lstat().st_mtime
+    except OSError:
+        return
+    command = "docker compose exec workhorse workhorse"
+    new_password = "choose another password in .env or its file" if has_password else f"{command} reset-password"
+    for file, name, remedy in (
+        (places.tls.authority, "the private authority's key", f"{command} new-authority"),
+        (places.password_hash, "the password's hash", new_password),
+        (places.cookie_secret, "the key of the logins", f"{command} sign-out"),
+    ):
+        if _is_older(file, wall):
+            yield Problem(
+                f"Notebooks could read {name} until they were kept apart from it, and it is the same still.",
+                f"If you have run what you did not trust: {remedy}",
+            )
+
+
+def _is_older(file: Path, time: float) -> bool:
+    try:
+        return file.lstat().st_mtime < time
+    except OSError:
+        return False
+
+
+def judge_image(name: str, made: datetime | None, now: datetime) -> Iterator[Problem]:
+    """Whether one of the two images is so old that holes in its programs have been found since."""
+    if made and now - made > IMAGE_AGE:
         yield Problem(
-            "Everybody on the host may write into the notebooks' folder, and so run code in your kernels.",
-            f"On the host: chmod o-w {settings.repositories}",
-        )
-    age = image_age(places.root, now)
-    if age > IMAGE_AGE:
-        yield Problem(
-            f"The image is {age.days} days old, and so are its programs' mended holes.",
+            f"The {name}'s image is {(now - made).days} days old, and so are its programs' mended holes.",
             "Build it anew: git pull && docker compose build --pull --no-cache && docker compose up -d",
         )
-    yield from judge_memory(limit_bytes(places.root / "sys/fs/cgroup"), machine_bytes(places.root / "proc/meminfo"))
+
+
+def judge_lab(settings: Settings, places: Places, now: datetime) -> Iterator[Problem]:
+    """What the lab alone can see."""
+    try:
+        told = ask_for_report(places)
+    except AbsentLabError as error:
+        problem = absence(error)
+        yield Problem(f"{problem.what} So its folder, memory and image could not be judged.", problem.remedy)
+        return
+    yield from judge_walls(settings, told)
+    yield from judge_image("lab", told.image_built, now)
+    yield from judge_memory(told.memory_limit, machine_bytes(places.root / "proc/meminfo"))
+
+
+def judge_walls(settings: Settings, told: LabReport) -> Iterator[Problem]:
+    if told.folder and told.folder.mode & stat.S_IWOTH:
+        yield Problem(
+            "Everybody on the host may write into the notebooks' folder, and so run code in your kernels.",
+            f"On the host: chmod o-w '{settings.repositories}'",
+        )
 
 
 def judge_memory(limit: int | None, machine: int) -> Iterator[Problem]:
@@ -145,9 +187,3 @@ def judge_memory(limit: int | None, machine: int) -> Iterator[Problem]:
         yield Problem(
             f"MEMORY_LIMIT is {in_gib(limit)}, no less than all of this machine's memory, {in_gib(machine)}.", remedy
         )
-
-
-def image_age(root: Path, now: datetime) -> timedelta:
-    """Since the oldest part of the image was built."""
-    built = min((root / name).stat().st_mtime for name in BUILT if (root / name).exists())
-    return now - datetime.fromtimestamp(built, UTC)

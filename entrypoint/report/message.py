@@ -28,6 +28,7 @@ class Status:
     generated_password: str | None = None
     recovery_codes: int | None = None
     logins: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
 
 
 def message(status: Status) -> str:
@@ -47,15 +48,20 @@ def _lines(status: Status) -> Iterator[str]:
     if status.recovery_codes is not None:
         yield f"                and a code from your phone, or one of {status.recovery_codes} recovery codes"
     yield f"  Notebooks     {settings.repositories} on this machine"
+    yield from _listed("Kernels", status.kernels)
     yield from _certificates(status)
-    for number, login in enumerate(status.logins):
-        yield f"  {'' if number else 'Logins':12}  {login}"
+    yield from _listed("Logins", status.logins)
     for warning in status.warnings:
         first, *rest = warning.splitlines()
         yield ""
         yield f"  ATTENTION     {first}"
         yield from (f"              {line}" for line in rest)
     yield rule
+
+
+def _listed(name: str, lines: tuple[str, ...]) -> Iterator[str]:
+    """A name beside the first line, and the others below that one."""
+    yield from (f"  {'' if number else name:12}  {line}" for number, line in enumerate(lines))
 
 
 def _addresses(settings: Settings) -> Iterator[str]:

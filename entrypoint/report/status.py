@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entrypoint.certificates.authority import Authority, load_authority, reason_to_replace
+from entrypoint.certificates.endings import endings
 from entrypoint.certificates.leaf import RENEWAL_DAYS
 from entrypoint.certificates.own import read_judgement
 from entrypoint.certificates.serving import OWN, PRIVATE, Served, Source, describe, find_sources
@@ -17,23 +18,21 @@ from entrypoint.door.config import for_the_server
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places, TlsFolder
 from entrypoint.files.untrusted import read_untrusted
-from entrypoint.home.home import worlds_of
-from entrypoint.home.labextensions import tell
 from entrypoint.login.logins import Login, latest_of_each_kind, read_logins
 from entrypoint.report.gateway import read_gateway
-from entrypoint.report.installation import changes, find_installation, read_installation
+from entrypoint.report.installation import changes, find_clone, read_clone
+from entrypoint.report.lab import AbsentLabError, absence, ask_for_report, lab_warnings
 from entrypoint.report.message import Status
 from entrypoint.settings.known import KnownSettings, read_known_settings
 from entrypoint.settings.names import public_names
 from entrypoint.settings.settings import Settings
-from entrypoint.system.identity import current_identity, reason_not_writable
+from entrypoint.system.lab_report import kernel_lines
 
 if TYPE_CHECKING:
     from entrypoint.renewal.attempts import Attempt
 
 # By then each device has been used, or is used no more.
 SUCCESSION = timedelta(days=30)
-OWN_ENDING, AUTHORITY_ENDING = timedelta(days=14), timedelta(days=365)
 
 RENEW = "docker compose exec workhorse workhorse renew"
 
@@ -46,21 +45,30 @@ def read_status(places: Places, now: datetime) -> Status:
     """
     known = read_known_settings(places)
     settings = known.settings
-    warning = reason_not_writable(places.repositories, current_identity(places).user, settings.repositories)
     try:
         authority = load_authority(read_untrusted(places.tls.authority))
     except (OSError, ValueError) as error:
         raise WorkhorseError.of(
             f"The certificates in {places.tls.path} can't be read: {error}.",
-            "A start makes them anew: docker compose restart",
+            "A start makes them anew: docker compose restart workhorse",
         ) from error
-    others = changes(read_installation(places.installation), find_installation(places), settings.repositories)
-    lacking = (line.replace(". ", ".\n", 1) for line in tell(worlds_of(places.home)))
-    warnings = (*filter(None, [warning]), *map(str, others), *lacking)
-    status = status_now(places, known, authority, warnings, now)
+    kernels, lab = _lab(places, settings)
+    others = changes(read_clone(places.installation), find_clone(places))
+    status = status_now(places, known, authority, (*lab, *map(str, others)), now)
     docker = read_gateway(places.root / "proc/net/route")
     logins = tuple(_logins(latest_of_each_kind(read_logins(places.logins)), docker))
-    return replace(status, served=read_report(places.certificate_report) or status.served, logins=logins)
+    return replace(
+        status, served=read_report(places.certificate_report) or status.served, logins=logins, kernels=kernels
+    )
+
+
+def _lab(places: Places, settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines about the kernels, and the warnings."""
+    try:
+        told = ask_for_report(places)
+    except AbsentLabError as error:
+        return (), (str(absence(error)),)
+    return tuple(kernel_lines(told.kernels)), tuple(lab_warnings(told, settings.repositories))
 
 
 def _logins(logins: Sequence[Login], docker: str | None) -> Iterator[str]:
@@ -105,24 +113,6 @@ def find_current(places: Places, settings: Settings, now: datetime) -> tuple[Sou
     """The certificates in the volume by which a server that starts now will serve."""
     public = public_names(settings.server_names) if settings.letsencrypt_email else ()
     return tuple(find_sources(places.tls, bool(settings.certificate_file), public, now))
-
-
-def endings(authority: Authority, sources: Iterable[Source], now: datetime) -> Iterator[str]:
-    """What comes to its end and isn't renewed by itself, each with what to do in a second line."""
-    for source in sources:
-        left = source.certificate.last_day - now
-        if source.kind == OWN and left < OWN_ENDING:
-            yield (
-                f"Your own certificate ends in {left.days} days, on {_day(source)}.\n"
-                "Put its successor in the place of CERTIFICATE_FILE and KEY_FILE: that is noticed within a minute."
-            )
-    end = authority.certificate.not_valid_after_utc
-    # Time to think of every device that trusts the authority.
-    if end - now < AUTHORITY_ENDING:
-        yield (
-            f"The private authority ends on {end:%Y-%m-%d}; then a new one is made, which every device has to trust.\n"
-            "At a time that suits you: docker compose exec workhorse workhorse new-authority"
-        )
 
 
 def successions(folder: TlsFolder, authority: Authority, settings: Settings, now: datetime) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The settings as the start found them, kept for the `workhorse` commands: no terminal's environment holds any."""
+"""The settings as the start found them, kept for the `workhorse` commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from entrypoint.files.public import write_public
 from entrypoint.files.untrusted import read_untrusted
 from entrypoint.settings.settings import Settings, from_environ, variable_names
 
-# Kernels may read the file, and are told nothing about the password: neither it nor how good it is.
+# Everybody in the container may read the file, and is told nothing about the password: neither it nor how good it is.
 PASSWORD = {"JUPYTER_PASSWORD", "JUPYTER_PASSWORD_FILE"}
 
 

@@ -16,7 +16,7 @@ from entrypoint.settings.names import ServerName, meant, reason_against
 
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
-IN_FILE = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart"
+IN_FILE = "in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart workhorse"
 # The placeholder, what this product suggests, and the head of every published list of leaked passwords.
 TRIED_FIRST = {
     "change-me", "changeme", "workhorse", "jupyterlab", "notebook", "notebooks", "anaconda", "password", "password1",

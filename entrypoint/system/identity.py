@@ -1,10 +1,9 @@
-"""Whom the server runs as: the owner of the repositories folder, so that new files belong to the person."""
+"""Whom the servers run as: the lab as the owner of the notebooks' folder, so that new files belong to the person."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,34 +53,66 @@ def is_somebody_else_s(status: os.stat_result, uid_map: str) -> bool:
     return is_user_namespace(uid_map) and status.st_uid == int(OVERFLOW_UID.read_text())
 
 
-def find_identity(process: Owner, folder: Path, state: Path, uid_map: str) -> Identity:
-    """Decides whom the server runs as.
+def find_identity(process: Owner, folder: Path, home: Path, uid_map: str) -> Identity:
+    """Decides whom the lab runs as.
 
     Args:
         process: User and group that the container was started as.
         folder: The bind mount whose owner counts.
-        state: The volume that belongs to whom the server ran as before, and to root before the first start.
+        home: The volume that belongs to whom the lab ran as before, and to root before the first start.
         uid_map: See `is_user_namespace`.
     """
     if process.uid != ROOT:
         return Identity(process, may_switch=False)
-    status = folder.stat()
-    if status.st_uid != ROOT and not is_somebody_else_s(status, uid_map):
-        return Identity(Owner(status.st_uid, status.st_gid), may_switch=True)
+    if owner := _followed(folder, uid_map):
+        return Identity(owner, may_switch=True)
     if is_user_namespace(uid_map):
         return Identity(Owner(ROOT, ROOT), may_switch=True)
     # A folder of root's where there was a person's is one whose disk isn't mounted: it is left as it is.
-    before = state.stat()
+    before = home.stat()
     if before.st_uid != ROOT:
         return Identity(Owner(before.st_uid, before.st_gid), may_switch=True)
     is_as_cloned = {entry.name for entry in os.scandir(folder)} <= OWN_FILES
     return Identity(FALLBACK, may_switch=True, adopts_folder=is_as_cloned)
 
 
-def current_identity(places: Places) -> Identity:
-    """The same, asked of this process and this container."""
-    process, uid_map = Owner(os.getuid(), os.getgid()), Path("/proc/self/uid_map").read_text()
-    return find_identity(process, places.repositories, places.state, uid_map)
+def find_door_identity(process: Owner, state: Path, uid_map: str) -> Identity:
+    """Decides whom the door runs as: whoever its volume belongs to, which no notebook can change.
+
+    Args:
+        process: User and group that the container was started as.
+        state: The volume that belongs to whom the door ran as before, and to root before the first start.
+        uid_map: See `is_user_namespace`.
+    """
+    if process.uid != ROOT:
+        return Identity(process, may_switch=False)
+    nobody_yet = Owner(ROOT, ROOT) if is_user_namespace(uid_map) else FALLBACK
+    return Identity(_followed(state, uid_map) or nobody_yet, may_switch=True)
+
+
+def _followed(folder: Path, uid_map: str) -> Owner | None:
+    """The owner of a folder, unless that is root or somebody without a number here."""
+    status = folder.stat()
+    is_followed = status.st_uid != ROOT and not is_somebody_else_s(status, uid_map)
+    return Owner(status.st_uid, status.st_gid) if is_followed else None
+
+
+def lab_identity(places: Places) -> Identity:
+    """Whom the lab runs as, asked of this process and this container."""
+    return find_identity(_process(), places.repositories, places.home, _uid_map())
+
+
+def door_identity(places: Places) -> Identity:
+    """Whom the door runs as, asked of this process and this container."""
+    return find_door_identity(_process(), places.state, _uid_map())
+
+
+def _process() -> Owner:
+    return Owner(os.getuid(), os.getgid())
+
+
+def _uid_map() -> str:
+    return Path("/proc/self/uid_map").read_text()
 
 
 def account_lines(user: Owner, home: Path, passwd: str, group: str) -> tuple[str, str]:
@@ -104,30 +135,3 @@ def write_accounts(user: Owner, home: Path, folder: Path) -> None:
     with contextlib.suppress(PermissionError):
         for name, text in zip(("passwd", "group"), texts, strict=True):
             write_public(folder / name, text.encode())
-
-
-def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | None:
-    """Why this process, which is the person's, can't save into a folder, with what mends it; None if it can."""
-    # The kernel itself knows of access lists and network file systems.
-    if os.access(folder, os.W_OK | os.X_OK):
-        return None
-    if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        return f"The notebooks' folder {host_folder} is mounted read-only: nothing can be saved.\n  Mount it writable."
-    status = folder.stat()
-    if status.st_uid == user.uid and status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
-        return (
-            f"Nothing can be saved: the mode of {host_folder} ({status.st_mode & 0o7777:04o}) keeps out its own owner."
-            f"\n  On the host: chmod u+rwx '{host_folder}'"
-        )
-    if user.uid == ROOT:  # of a user namespace, whose numbers mean nothing on the host
-        return (
-            f"Nothing can be saved: on the host, {host_folder} belongs to another user than the one who runs Docker.\n"
-            f"  On the host, as that one: sudo chown -R $(id -u):$(id -g) '{host_folder}' && docker compose restart"
-        )
-    whose = "root" if status.st_uid == ROOT else f"user {status.st_uid}, group {status.st_gid}"
-    return (
-        f"Nothing can be saved: on the host, {host_folder} belongs to {whose} (mode {status.st_mode & 0o7777:04o}), "
-        f"and the server runs as user {user.uid}.\n"
-        f"  To give user {user.uid} the folder and all that is in it, on the host:\n"
-        f"  sudo chown -R {user.uid}:{user.gid} '{host_folder}' && docker compose restart"
-    )
