@@ -51,7 +51,8 @@ def is_another(places: Places) -> bool:
 def is_empty(folder: Path) -> bool:
     """As far as the person may look."""
     try:
-        return not any(os.scandir(folder))
+        with os.scandir(folder) as entries:
+            return not any(entries)
     except PermissionError:
         return False
 

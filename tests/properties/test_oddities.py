@@ -168,7 +168,7 @@ def start(places: Places) -> None:
     password = keep_password(places.password_hash, None, print)
     for secret in (places.cookie_secret, places.device_secret):
         keep_cookie_secret(secret, print)
-    keep_installation(places, settings.repositories)
+    keep_installation(places)
     write_config(places, settings)
     home._serves(places.home / "venv", Path("/usr/bin/python3"))
     with suppress(WorkhorseError):

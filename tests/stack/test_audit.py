@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from entrypoint.report.audit import BUILT
+from entrypoint.system.image import BUILT
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stacks import Stack

@@ -16,6 +16,7 @@ OTHERWISE = {
     "system/identity.py": "the image's and the kernel's own",
     "system/privileges.py": "the kernel's own",
     "home/memory.py": "the kernel's own",
+    "system/memory.py": "the kernel's own",
     "report/gateway.py": "the kernel's own",
     "system/trust.py": "the image's own authorities",
     "certificates/served.py": "the image's own authorities",

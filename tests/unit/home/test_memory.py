@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from entrypoint.home.holders import Holders, find_holders
-from entrypoint.home.memory import ENDING_SECONDS, KillWatch, explanation, in_gib, kill_count, limit_bytes
+from entrypoint.home.memory import ENDING_SECONDS, KillWatch, explanation, kill_count, limit_bytes
+from entrypoint.system.memory import in_gib
 
 
 def test_version_2_is_read(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,12 @@ from entrypoint.door.state import replace_password_hash, write_password_hash
 from entrypoint.files.places import Places
 from entrypoint.login.password import hash_password, settle_password
 from entrypoint.login.second_factor import new_second_factor, to_json
-from entrypoint.report.audit import BUILT, judge_door, judge_memory, judge_password, judge_walls
+from entrypoint.report.audit import judge_door, judge_image, judge_lab, judge_memory, judge_password, judge_secrets
 from entrypoint.settings.settings import from_environ
+from entrypoint.system.folder import Folder
+from entrypoint.system.image import BUILT, built
+from entrypoint.system.lab_report import LabReport
+from tests.labs import StandInLab
 
 GOOD = "four words of my choice"
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
@@ -36,7 +42,7 @@ def test_a_password_in_a_file_is_mended_there(tmp_path: Path) -> None:
     (finding,) = judge_password(settings, Places(Path("/nowhere")))
     assert (
         finding.remedy
-        == "Choose a longer one in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart"
+        == "Choose a longer one in the file that JUPYTER_PASSWORD_FILE names, then: docker compose restart workhorse"
     )
 
 
@@ -81,19 +87,60 @@ def test_a_second_factor_that_nobody_enrolled_locks_everybody_out(tmp_path: Path
 
 
 @pytest.fixture
-def walls(tmp_path: Path) -> Places:
-    """An image of yesterday with a limit of memory, and a folder that is its owner's."""
-    places = Places(tmp_path)
-    places.repositories.mkdir(mode=0o755)
-    for name in BUILT:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-        age(tmp_path / name, 1)
-    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
-    (tmp_path / "sys/fs/cgroup/memory.max").write_text("2147483648\n")
+def lab(tmp_path: Path) -> Iterator[StandInLab]:
+    """A lab of yesterday with a limit of memory, and a folder that is its owner's, on a machine of 23 GiB."""
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/meminfo").write_text("MemTotal:       24117248 kB\n")
-    return places
+    with StandInLab(Places(tmp_path), told()) as lab:
+        yield lab
+
+
+def told() -> LabReport:
+    folder = Folder(1000, 1000, 0o755, 1000, 1000, is_writable=True, is_read_only=False)
+    return LabReport((), folder, (), 2 << 30, "/anything", NOW - timedelta(days=1))
+
+
+def found(lab: StandInLab) -> list[tuple[str, str]]:
+    settings = from_environ({"REPOSITORIES": "/data/notebooks"})
+    return [(finding.what, finding.remedy) for finding in judge_lab(settings, lab.places, NOW)]
+
+
+def test_a_sound_lab_has_no_weakness(lab: StandInLab) -> None:
+    assert found(lab) == []
+
+
+def test_a_folder_that_everybody_may_write_to_is_weak_and_its_line_is_composed_at_the_door(lab: StandInLab) -> None:
+    lab.answer = replace(told(), folder=replace(told_folder(), mode=0o777), repositories="/; sudo rm -rf /")
+    ((weakness, remedy),) = found(lab)
+    assert "Everybody on the host may write" in weakness
+    assert remedy == "On the host: chmod o-w '/data/notebooks'"
+
+
+def told_folder() -> Folder:
+    folder = told().folder
+    assert folder
+    return folder
+
+
+def test_an_old_image_is_weak_on_either_side_of_the_wall(lab: StandInLab) -> None:
+    lab.answer = replace(told(), image_built=NOW - timedelta(days=90))
+    assert found(lab) == []
+    lab.answer = replace(told(), image_built=NOW - timedelta(days=91))
+    ((weakness, remedy),) = found(lab)
+    assert weakness.startswith("The lab's image is 91 days old")
+    assert "--no-cache" in remedy
+    (finding,) = judge_image("door", NOW - timedelta(days=91), NOW)
+    assert finding.what.startswith("The door's image is 91 days old")
+    assert [*judge_image("door", None, NOW), *judge_image("door", NOW - timedelta(days=90), NOW)] == []
+
+
+def test_an_image_is_as_old_as_its_oldest_layer(tmp_path: Path) -> None:
+    assert built(tmp_path) is None
+    for days, name in enumerate(BUILT):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        age(tmp_path / name, days)
+    assert built(tmp_path) == NOW - timedelta(days=len(BUILT) - 1)
 
 
 def age(file: Path, days: float) -> None:
@@ -101,37 +148,34 @@ def age(file: Path, days: float) -> None:
     os.utime(file, (time, time))
 
 
-def found(places: Places) -> list[tuple[str, str]]:
-    settings = from_environ({"REPOSITORIES": "/data/notebooks"})
-    return [(finding.what, finding.remedy) for finding in judge_walls(settings, places, NOW)]
-
-
-def test_sound_walls_have_no_weakness(walls: Places) -> None:
-    assert found(walls) == []
-
-
-def test_a_folder_that_everybody_may_write_to_is_weak(walls: Places) -> None:
-    walls.repositories.chmod(0o777)
-    ((weakness, remedy),) = found(walls)
-    assert "Everybody on the host may write" in weakness
-    assert remedy == "On the host: chmod o-w /data/notebooks"
-
-
-@pytest.mark.parametrize("name", BUILT)
-def test_an_image_is_as_old_as_its_oldest_layer(walls: Places, name: str) -> None:
-    age(walls.root / name, 90)
-    assert found(walls) == []
-    age(walls.root / name, 91)
-    ((weakness, remedy),) = found(walls)
-    assert weakness.startswith("The image is 91 days old")
-    assert "--no-cache" in remedy
-
-
-def test_memory_without_a_limit_is_weak(walls: Places) -> None:
-    (walls.root / "sys/fs/cgroup/memory.max").write_text("max\n")
-    ((weakness, remedy),) = found(walls)
+def test_memory_without_a_limit_is_weak(lab: StandInLab) -> None:
+    lab.answer = replace(told(), memory_limit=None)
+    ((weakness, remedy),) = found(lab)
     assert weakness == "Notebooks may take all of this machine's memory, 23.0 GiB."
     assert remedy.endswith(": MEMORY_LIMIT=20g")
+
+
+def test_an_absent_lab_is_told_and_not_taken_for_a_sound_one(tmp_path: Path) -> None:
+    (problem,) = judge_lab(from_environ({}), Places(tmp_path), NOW)
+    assert "could not be judged" in problem.what
+    assert "docker compose up -d" in problem.remedy
+    assert "docker compose logs lab" in problem.remedy
+
+
+def test_secrets_are_weak_that_notebooks_could_read_once(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.tls.path.mkdir(parents=True)
+    secrets = (places.tls.authority, places.password_hash, places.cookie_secret)
+    for file in (places.layout, *secrets):
+        file.touch()
+    assert list(judge_secrets(False, places)) == []
+    age(places.layout, 0)
+    for file in secrets:
+        age(file, 1)
+    ends = [finding.remedy.rpartition(" ")[2] for finding in judge_secrets(False, places)]
+    assert ends == ["new-authority", "reset-password", "sign-out"]
+    (places.cookie_secret).touch()
+    assert [finding.remedy.rpartition(" ")[2] for finding in judge_secrets(True, places)] == ["new-authority", "file"]
 
 
 @pytest.mark.parametrize(("machine", "proposed"), [(64, "56g"), (9, "8064m"), (0.5, "448m")])

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from entrypoint.certificates.authority import Authority
+from entrypoint.certificates.endings import endings
 from entrypoint.certificates.keeping import keep_certificates
 from entrypoint.certificates.own import Judgement, write_judgement
 from entrypoint.files.places import Places
 from entrypoint.renewal.acme import Acme
 from entrypoint.renewal.attempts import Attempt, write_attempts
-from entrypoint.report.status import endings, find_current, plans, status_now, successions
+from entrypoint.report.status import find_current, plans, status_now, successions
 from entrypoint.settings.known import KnownSettings
 from entrypoint.settings.settings import from_environ
 from tests.pki import University

@@ -15,15 +15,16 @@ import pytest
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.private import Owner
 from entrypoint.home.home import judge_home
+from entrypoint.system.folder import reason_not_writable
 from entrypoint.system.handover import adopt_folder, hand_over_home, hand_over_state
 from entrypoint.system.identity import (
     FALLBACK,
     OVERFLOW_UID,
     Identity,
     account_lines,
+    find_door_identity,
     find_identity,
     is_user_namespace,
-    reason_not_writable,
 )
 from entrypoint.system.privileges import become_for_good, empty_capabilities
 from tests.deep import deep_folder
@@ -32,36 +33,36 @@ from tests.users import as_user
 NO_NAMESPACE = "         0          0 4294967295\n"
 ROOTLESS = "         0       1000          1\n         1     100000      65536\n"
 ROOT = Owner(0, 0)
-# Whom the state belongs to before the first start.
-NEW_STATE = Path("/")
+# As home and state belong to root before the first start.
+NEW_VOLUME = Path("/")
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
 
 
 def test_a_container_started_as_somebody_runs_as_that_one(tmp_path: Path) -> None:
     process = Owner(123456, 0)
-    assert find_identity(process, tmp_path, NEW_STATE, NO_NAMESPACE) == Identity(process, may_switch=False)
+    assert find_identity(process, tmp_path, NEW_VOLUME, NO_NAMESPACE) == Identity(process, may_switch=False)
 
 
 @needs_root
 @pytest.mark.parametrize("uid_map", [NO_NAMESPACE, ROOTLESS])
 def test_the_owner_of_the_folder_is_followed(tmp_path: Path, uid_map: str) -> None:
     os.chown(tmp_path, 1234, 5678)
-    assert find_identity(ROOT, tmp_path, NEW_STATE, uid_map) == Identity(Owner(1234, 5678), may_switch=True)
+    assert find_identity(ROOT, tmp_path, NEW_VOLUME, uid_map) == Identity(Owner(1234, 5678), may_switch=True)
 
 
 @needs_root
 def test_root_in_a_user_namespace_is_the_person(tmp_path: Path) -> None:
     assert is_user_namespace(ROOTLESS)
     assert not is_user_namespace(NO_NAMESPACE)
-    assert find_identity(ROOT, tmp_path, NEW_STATE, ROOTLESS) == Identity(ROOT, may_switch=True)
+    assert find_identity(ROOT, tmp_path, NEW_VOLUME, ROOTLESS) == Identity(ROOT, may_switch=True)
 
 
 @needs_root
 def test_a_user_without_a_number_in_the_namespace_is_not_followed(tmp_path: Path) -> None:
     nobody = int(OVERFLOW_UID.read_text())
     os.chown(tmp_path, nobody, nobody)
-    assert find_identity(ROOT, tmp_path, NEW_STATE, ROOTLESS) == Identity(ROOT, may_switch=True)
-    assert find_identity(ROOT, tmp_path, NEW_STATE, NO_NAMESPACE) == Identity(Owner(nobody, nobody), may_switch=True)
+    assert find_identity(ROOT, tmp_path, NEW_VOLUME, ROOTLESS) == Identity(ROOT, may_switch=True)
+    assert find_identity(ROOT, tmp_path, NEW_VOLUME, NO_NAMESPACE) == Identity(Owner(nobody, nobody), may_switch=True)
 
 
 @needs_root
@@ -72,7 +73,7 @@ def test_root_s_folder_falls_back_and_is_adopted_only_as_cloned(tmp_path: Path, 
     for file in files:
         (tmp_path / file).touch()
     expected = Identity(FALLBACK, may_switch=True, adopts_folder=adopts)
-    assert find_identity(ROOT, tmp_path, NEW_STATE, NO_NAMESPACE) == expected
+    assert find_identity(ROOT, tmp_path, NEW_VOLUME, NO_NAMESPACE) == expected
 
 
 def test_the_server_s_user_has_a_name_even_where_the_image_knows_the_number() -> None:
@@ -92,11 +93,32 @@ def reason(folder: Path) -> str | None:
 @needs_root
 def test_a_folder_of_root_s_where_there_was_a_person_s_is_left_as_it_is(tmp_path: Path) -> None:
     """As the mount point of a disk is that isn't mounted yet."""
-    folder, state = tmp_path / "repositories", tmp_path / "state"
+    folder, home = tmp_path / "repositories", tmp_path / "home"
     folder.mkdir()
-    state.mkdir()
-    os.chown(state, 1500, 1600)
-    assert find_identity(ROOT, folder, state, NO_NAMESPACE) == Identity(Owner(1500, 1600), may_switch=True)
+    home.mkdir()
+    os.chown(home, 1500, 1600)
+    assert find_identity(ROOT, folder, home, NO_NAMESPACE) == Identity(Owner(1500, 1600), may_switch=True)
+
+
+@needs_root
+def test_the_door_runs_as_the_owner_of_its_state_and_before_there_is_one_as_the_first_person(tmp_path: Path) -> None:
+    assert find_door_identity(ROOT, NEW_VOLUME, NO_NAMESPACE) == Identity(FALLBACK, may_switch=True)
+    os.chown(tmp_path, 1500, 1600)
+    for uid_map in (NO_NAMESPACE, ROOTLESS):
+        assert find_door_identity(ROOT, tmp_path, uid_map) == Identity(Owner(1500, 1600), may_switch=True)
+
+
+@needs_root
+def test_the_door_of_a_user_namespace_is_root_there_whose_state_nobody_else_has(tmp_path: Path) -> None:
+    assert find_door_identity(ROOT, tmp_path, ROOTLESS) == Identity(ROOT, may_switch=True)
+    nobody = int(OVERFLOW_UID.read_text())
+    os.chown(tmp_path, nobody, nobody)
+    assert find_door_identity(ROOT, tmp_path, ROOTLESS) == Identity(ROOT, may_switch=True)
+
+
+def test_a_door_that_was_started_as_somebody_runs_as_that_one(tmp_path: Path) -> None:
+    process = Owner(123456, 0)
+    assert find_door_identity(process, tmp_path, NO_NAMESPACE) == Identity(process, may_switch=False)
 
 
 @needs_root
@@ -174,7 +196,7 @@ def test_a_home_that_is_closed_to_its_owner_gets_the_command_that_opens_it(mode:
         home.chmod(mode)
         told = as_user(1000, 1000, refusal)
         assert f"closed to its own owner (mode {mode:04o})" in told
-        assert "--entrypoint chmod workhorse u+rwx" in told
+        assert "run --rm --user 1000 --entrypoint chmod lab u+rwx" in told
         home.chmod(mode | 0o700)
         as_user(1000, 1000, lambda: judge_home(home, FALLBACK))
 
@@ -188,7 +210,7 @@ def test_a_folder_of_another_is_named_with_the_command_that_mends_it() -> None:
         told = reason(folder)
         assert told is not None
         assert "belongs to user 1234, group 1234 (mode 0755), and the server runs as user 1000" in told
-        assert "sudo chown -R 1000:1000 './repositories'" in told
+        assert "sudo chown -R 1000:1000 './repositories' && docker compose restart lab" in told
         os.chown(folder, 1000, 1000)
         assert reason(folder) is None
 
