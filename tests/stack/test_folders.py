@@ -171,7 +171,7 @@ def test_a_folder_that_was_deleted_is_told_and_every_command_still_runs(own_stac
         shutil.rmtree(stack.repositories)
         refused = save(client, "refused.txt", "x")
         assert refused.status_code >= 400
-        assert "gone on the host; make it again there, then: docker compose restart" in refused.json()["message"]
+        assert "gone on the host; make it again there, then: docker compose restart lab" in refused.json()["message"]
         assert "https://localhost" in stack.workhorse("status")
         stack.repositories.mkdir()
         stack.repositories.chmod(0o777)

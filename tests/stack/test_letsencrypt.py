@@ -250,7 +250,7 @@ def test_accounts_that_belong_to_another_say_that_a_restart_gives_them_back(lab:
     lab.lose(TWO)
     lab.stack.shell(f"chown -R 0:0 {TLS}/certbot/pebble*/accounts", user="0")
     lab.ask()
-    lab.line(f"No new certificate for {TWO}", "Permission denied", "docker compose restart")
+    lab.line(f"No new certificate for {TWO}", "Permission denied", "docker compose restart workhorse")
     lab.stack.compose("restart", "workhorse")
     lab.up_alone()
     lab.ask()
