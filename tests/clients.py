@@ -9,7 +9,6 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import websocket
@@ -87,7 +86,7 @@ class Kernel:
         self.client, self.id = client, kernel_id
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.session.cookies)
         self.socket = websocket.create_connection(
-            f"wss://{urlsplit(client.url).netloc}/api/kernels/{kernel_id}/channels",
+            f"{client.url.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels",
             sslopt={"ca_certs": str(client.authority), "cert_reqs": ssl.CERT_REQUIRED},
             cookie=cookies,
             timeout=SECONDS,

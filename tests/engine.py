@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.stacks import IMAGE, poll
+from tests.stacks import IMAGE, LAB_IMAGE, poll
 
 CLONE_NEWNET = 0x40000000  # sched.h
 
@@ -56,8 +56,8 @@ class Engine:
             self.process.send_signal(how)
             self.process.wait(60)
 
-    def start_with_image(self) -> None:
-        """Starts it for the first time, with the product's image."""
+    def start_with_images(self) -> None:
+        """Starts it for the first time, with the product's images."""
         # Where layers can be shared they are, since a copy of 2 GB takes a minute.
         machine = docker("info", "--format", "{{.Driver}} {{.DockerRootDir}}").split()
         if machine[0] == "overlay2":
@@ -66,18 +66,18 @@ class Engine:
             return
         self.start()
         image = self.folder / "image.tar"
-        docker("save", "-o", str(image), IMAGE)
+        docker("save", "-o", str(image), IMAGE, LAB_IMAGE)
         docker("-H", self.address, "load", "-i", str(image))
         image.unlink()
 
 
 @contextmanager
 def second_engine(folder: Path) -> Iterator[Engine]:
-    """An engine that holds the product's image, in a network where this test is too, until the test's end."""
+    """An engine that holds the product's images, in a network where this test is too, until the test's end."""
     engine = Engine(folder)
     with own_network():
         try:
-            engine.start_with_image()
+            engine.start_with_images()
             yield engine
         finally:
             engine.stop()

@@ -1,4 +1,4 @@
-"""Server extensions of a test's own, to look at a running server from within or to act at a moment of its start."""
+"""Extensions of a test's own for JupyterLab's server, to look at the running lab from within."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add_extension(stack: Stack, module: str, source: str) -> None:
     (stack.folder / f"{module}.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": {module: True}}}))
     (stack.folder / "docker-compose.override.yml").write_text(f"""
 services:
-  workhorse:
+  lab:
     volumes:
       - {stack.folder}/{module}.py:/opt/server/lib/python3.13/site-packages/{module}.py:ro
       - {stack.folder}/{module}.json:/opt/server/etc/jupyter/jupyter_server_config.d/{module}.json:ro

@@ -140,6 +140,11 @@ class Stack:
     def workhorse(self, *arguments: str, check: bool = True) -> str:
         return self.compose("exec", "-T", DOOR, "workhorse", *arguments, check=check).stdout
 
+    def override(self, service: str, *lines: str) -> None:
+        """Changes one service as a person does: in a file of their own, which counts from the next `up` on."""
+        text = "\n".join(["services:", f"  {service}:", *(f"    {line}" for line in lines)])
+        (self.folder / "docker-compose.override.yml").write_text(f"{text}\n")
+
     def shell(self, script: str, user: str = "1000", check: bool = True) -> str:
         """Runs a script in a login shell inside the lab, as Jupyter's terminals do; root's is the image's own."""
         bash = "/bin/bash" if user == "0" else "bash"
@@ -225,9 +230,9 @@ def prepared(stack: Stack) -> Iterator[Stack]:
 
 
 def start_container(
-    settings: Mapping[str, str], *options: str, arguments: Sequence[str] = ()
+    settings: Mapping[str, str], *options: str, arguments: Sequence[str] = (), image: str = IMAGE
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the image alone, for input that Compose would refuse before the container sees it.
+    """Runs one image alone, the door's unless told otherwise: for input that Compose would refuse before it comes in.
 
     Args:
         options: Docker's own.
@@ -235,4 +240,4 @@ def start_container(
     """
     variables = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
     command = ["docker", "run", "--rm", "--read-only", "--tmpfs", "/run/workhorse:mode=1777", *variables, *options]
-    return subprocess.run([*command, IMAGE, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([*command, image, *arguments], capture_output=True, text=True, check=False, timeout=60)
