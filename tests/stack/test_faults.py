@@ -1,4 +1,4 @@
-"""Killed servers, kernels and containers, in mid-save too: they come back, and nothing is lost."""
+"""Killed doors, labs, kernels and containers, in mid-save too: they come back, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ import requests
 import websocket
 
 from tests.clients import Client, Kernel
-from tests.stacks import Stack, poll
+from tests.stacks import DOOR, LAB, Stack, poll
 
 KEPT = "tls/authority.pem tls/server.pem password-hash cookie-secret"
 
 
 def kept_state(stack: Stack) -> str:
-    return stack.shell(f"cd /var/lib/workhorse; sha256sum {KEPT}")
+    return stack.door_shell(f"cd /var/lib/workhorse; sha256sum {KEPT}")
 
 
-def started_at(stack: Stack) -> str:
-    return str(stack.container.attrs["State"]["StartedAt"])
+def started_at(stack: Stack, service: str = DOOR) -> str:
+    container = stack.container if service == DOOR else stack.lab
+    return str(container.attrs["State"]["StartedAt"])
 
 
 def wait_for(client: Client) -> None:
@@ -56,13 +57,44 @@ def texts_until_restarted(kernel: Kernel, seconds: float = 60) -> str:
     raise TimeoutError(f"waited {seconds} s for a kernel that answers after its restart")
 
 
-def test_a_killed_server_restarts_with_its_state_and_the_login(stack: Stack, client: Client) -> None:
-    before, started = kept_state(stack), started_at(stack)
-    stack.shell("kill -9 $(pgrep -P 1 -f entrypoint.lab.server)")
-    poll(lambda: started_at(stack) != started or None, wanted="a restart of the container")
+@pytest.mark.parametrize("how", ["its server", "its container"])
+def test_a_killed_door_comes_back_with_its_state_and_the_login_and_costs_no_kernel(
+    stack: Stack, client: Client, how: str
+) -> None:
+    before, door, lab = kept_state(stack), started_at(stack), started_at(stack, LAB)
+    kernel = client.start_kernel()
+    assert kernel.run("x = 'kept'") == ""
+    if how == "its server":
+        stack.door_shell("kill -9 $(pgrep -P 1 -f entrypoint.door.server)", user="1000")
+        poll(lambda: started_at(stack) != door or None, wanted="a restart of the container")
+    else:
+        stack.container.kill()
+        stack.up()
     wait_for(client)
     assert kept_state(stack) == before
+    assert (started_at(stack) != door, started_at(stack, LAB)) == (True, lab)
+    assert Kernel(client, kernel.id).run("print(x)") == "kept\n"
+    kernel.shut_down()
+
+
+@pytest.mark.parametrize("how", ["its server", "its container"])
+def test_a_killed_lab_comes_back_and_costs_the_kernels_alone(stack: Stack, client: Client, how: str) -> None:
+    before, door, lab = kept_state(stack), started_at(stack), started_at(stack, LAB)
+    client.start_kernel()
+    stack.shell("echo kept >~/kept")
+    if how == "its server":
+        stack.shell("kill -9 $(pgrep -P 1 -f entrypoint.lab.server)")
+        poll(lambda: started_at(stack, LAB) != lab or None, wanted="a restart of the container")
+    else:
+        stack.lab.kill()
+        stack.up()
+    # Whoever asks meanwhile waits until there is an answer.
+    assert client.is_logged_in()
+    assert client.api("GET", "kernels") == []
     assert client.run("print(6 * 7)") == "42\n"
+    assert stack.shell("cat ~/kept") == "kept\n"
+    assert (started_at(stack), started_at(stack, LAB) != lab) == (door, True)
+    assert kept_state(stack) == before
 
 
 def test_a_killed_kernel_restarts_and_leaves_the_others_alone(client: Client) -> None:
@@ -75,14 +107,6 @@ def test_a_killed_kernel_restarts_and_leaves_the_others_alone(client: Client) ->
     assert other.run("print(x)") == "kept\n"
     killed.shut_down()
     other.shut_down()
-
-
-def test_a_killed_container_comes_up_with_its_state_and_the_login(stack: Stack, client: Client) -> None:
-    before = kept_state(stack)
-    stack.container.kill()
-    stack.up()
-    wait_for(client)
-    assert kept_state(stack) == before
 
 
 MEGABYTE = 2**20
@@ -102,7 +126,7 @@ def letters(file: Path) -> set[str]:
     return {letter for text in texts for letter in {text[0], text[-1]}}
 
 
-# Runs in the container, so that the signal comes at that very moment: when so many bytes of the new text are written.
+# Runs in the lab, so that the signal comes at that very moment: when so many bytes of the new text are written.
 KILLER = """
 import os, pathlib, sys
 folder, size, server = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -124,9 +148,9 @@ os.kill(server, 9)
 
 @contextmanager
 def killer(stack: Stack, folder: str, size: int) -> Iterator[None]:
-    """Kills the server when so many bytes of the new text stand in any file of a folder."""
+    """Kills JupyterLab when so many bytes of the new text stand in any file of a folder."""
     server = stack.shell("pgrep -P 1 -f entrypoint.lab.server").strip()
-    python = ["exec", "-T", "-u", "1000", "workhorse", "/opt/server/bin/python", "-c", KILLER]
+    python = ["exec", "-T", "-u", "1000", LAB, "/opt/server/bin/python", "-c", KILLER]
     command = [*stack.compose_command, *python, f"/repositories/{folder}", str(size), server]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -139,7 +163,7 @@ def killer(stack: Stack, folder: str, size: int) -> Iterator[None]:
 def test_a_kill_in_mid_save_leaves_the_old_notebook_or_the_new_one(
     stack: Stack, client: Client, megabytes_written: int
 ) -> None:
-    path, started = f"killed-{megabytes_written}/big.ipynb", started_at(stack)
+    path, started, door = f"killed-{megabytes_written}/big.ipynb", started_at(stack, LAB), started_at(stack)
     file = stack.repositories / path
     file.parent.mkdir()
     file.parent.chmod(0o777)
@@ -149,8 +173,9 @@ def test_a_kill_in_mid_save_leaves_the_old_notebook_or_the_new_one(
     with killer(stack, file.parent.name, megabytes_written * MEGABYTE), suppress(requests.RequestException):
         client.api("PUT", f"contents/{path}", type="notebook", content=notebook("b"))
     assert letters(file) in ({"a"}, {"b"})
-    poll(lambda: started_at(stack) != started or None, wanted="a restart of the container")
+    poll(lambda: started_at(stack, LAB) != started or None, wanted="a restart of the container")
     wait_for(client)
+    assert started_at(stack) == door
     assert client.api("GET", f"contents/{path}?content=0")["size"] == file.stat().st_size
     client.api("PUT", f"contents/{path}", type="notebook", content=notebook("c"))
     assert letters(file) == {"c"}
