@@ -1,23 +1,38 @@
-"""What bounds the running server, and what it can write to."""
+"""What bounds the two running servers and the kernels, and what they can write to."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
+
+import pytest
+from docker.models.containers import Container
 
 from entrypoint.settings.settings import variable_names
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import REPOSITORY, Stack
+from tests.stacks import DOOR, LAB, REPOSITORY, Stack
 
 # Volumes, the notebooks, and what is in memory; devices and /proc have tests of their own.
-WRITABLE = ("/repositories", "/home/workhorse", "/var/lib/workhorse", "/tmp", "/run/workhorse/server", "/dev/shm")
+WRITABLE = ("/repositories", "/home/workhorse", "/tmp", "/run/workhorse/server", "/run/lab", "/dev/shm")
+SERVERS = {DOOR: "entrypoint.door.server", LAB: "entrypoint.lab.server"}
+CAPABILITIES = {
+    # Hostile files lie before the lab's start alone, and that one may pass no lock.
+    LAB: {"CHOWN", "SETGID", "SETPCAP", "SETUID"},
+    DOOR: {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETPCAP", "SETUID"},
+}
 
 
-def test_the_server_has_no_rights_but_its_user_s(stack: Stack) -> None:
-    for process in ("1", "$(pgrep -P 1 -f entrypoint.lab.server)"):
-        status = stack.shell(f"cat /proc/{process}/status")
+def shell_of(stack: Stack, service: str) -> Callable[[str], str]:
+    return stack.door_shell if service == DOOR else stack.shell
+
+
+@pytest.mark.parametrize(("service", "server"), SERVERS.items())
+def test_a_server_has_no_rights_but_its_user_s(stack: Stack, service: str, server: str) -> None:
+    for process in ("1", f"$(pgrep -P 1 -f {server})"):
+        status = shell_of(stack, service)(f"cat /proc/{process}/status")
         assert "Uid:\t1000\t1000\t1000\t1000" in status
         assert "NoNewPrivs:\t1" in status
         assert "Seccomp:\t2" in status
@@ -25,16 +40,22 @@ def test_the_server_has_no_rights_but_its_user_s(stack: Stack) -> None:
             assert f"Cap{kind}:\t0000000000000000" in status
 
 
-def test_the_start_has_the_capabilities_that_it_needs_and_no_other(stack: Stack) -> None:
-    host = stack.container.attrs["HostConfig"]
+def container_of(stack: Stack, service: str) -> Container:
+    return stack.container if service == DOOR else stack.lab
+
+
+@pytest.mark.parametrize(("service", "needed"), CAPABILITIES.items())
+def test_a_start_has_the_capabilities_that_it_needs_and_no_other(stack: Stack, service: str, needed: set[str]) -> None:
+    host = container_of(stack, service).attrs["HostConfig"]
     assert host["CapDrop"] == ["ALL"]
     added = {name.removeprefix("CAP_") for name in host["CapAdd"]}
-    assert added == {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETPCAP", "SETUID"}
+    assert added == needed
     assert not host["Privileged"]
 
 
-def test_no_process_of_root_is_left(stack: Stack) -> None:
-    rows = stack.container.top(ps_args="-eo uid,pid,args")["Processes"]
+@pytest.mark.parametrize("service", SERVERS)
+def test_no_process_of_root_is_left(stack: Stack, service: str) -> None:
+    rows = container_of(stack, service).top(ps_args="-eo uid,pid,args")["Processes"]
     servers = [row for row in rows if "healthcheck" not in " ".join(row)]
     assert len(servers) >= 2
     assert {row[0] for row in servers} == {"1000"}
@@ -117,17 +138,40 @@ found["mounts"] = [line.split()[4] for line in open("/proc/self/mountinfo")]
     found = from_kernel(client, code)
     assert [path for path in found["sockets"] if not path.startswith(WRITABLE)] == []
     assert [path for path in found["sockets"] if "docker" in path or "containerd" in path] == []
-    binds = {mount["Destination"] for mount in stack.container.attrs["Mounts"]}
-    assert binds == {
-        "/repositories", "/certificates", "/var/lib/workhorse", "/home/workhorse", "/tmp", "/run/secrets/ca",
-        "/run/secrets/jupyter_password",
-    }  # fmt: skip
+    binds = {mount["Destination"] for mount in stack.lab.attrs["Mounts"]}
+    assert binds == {"/repositories", "/home/workhorse", "/tmp", "/run/lab", "/run/secrets/ca"}
     host_s = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
     of_the_engine = ("/proc", "/sys", "/dev", "/run/workhorse", "/")
     rest = {path for path in found["mounts"] if path not in binds | host_s}
     assert not {
         path for path in rest if path not in of_the_engine and not path.startswith(("/proc/", "/sys/", "/dev/"))
     }
+
+
+def test_the_door_mounts_nothing_that_people_s_code_can_write_to(stack: Stack) -> None:
+    mounts = {mount["Destination"]: mount for mount in stack.container.attrs["Mounts"]}
+    assert mounts.keys() == {
+        "/certificates", "/var/lib/workhorse", "/run/lab", "/run/secrets/ca", "/run/secrets/jupyter_password",
+    }  # fmt: skip
+    # Docker's secrets from files are mounted read-only by Compose.
+    assert {place for place, mount in mounts.items() if mount["RW"]} == {"/var/lib/workhorse"}
+    shared = {mount.get("Name") for mount in stack.lab.attrs["Mounts"] if mount["Type"] == "volume"}
+    assert mounts["/var/lib/workhorse"]["Name"] not in shared
+    assert mounts["/run/lab"]["Name"] in shared
+
+
+def test_no_port_leads_to_the_lab(stack: Stack) -> None:
+    assert not stack.lab.attrs["HostConfig"]["PortBindings"]
+    # Nor does it listen on any, for who is in the same network.
+    assert listening(stack.shell) == set()
+    assert listening(stack.door_shell) == {8888}
+
+
+def listening(shell: Callable[[str], str]) -> set[int]:
+    """The TCP ports that a container's processes listen on for others (proc(5), /proc/net/tcp: 0A is LISTEN)."""
+    rows = [line.split() for line in shell("cat /proc/net/tcp /proc/net/tcp6").splitlines()]
+    everywhere = {place for place in (row[1] for row in rows if row[3] == "0A") if set(place.split(":")[0]) == {"0"}}
+    return {int(place.split(":")[1], 16) for place in everywhere}
 
 
 def test_no_process_tells_a_kernel_the_password_or_the_settings(client: Client) -> None:
@@ -201,28 +245,38 @@ def test_programs_may_be_built_and_run_in_tmp(client: Client) -> None:
 
 def test_when_memory_runs_out_kernels_are_chosen_before_the_server(stack: Stack, client: Client) -> None:
     assert client.run("print(open('/proc/self/oom_score_adj').read())") == "500\n\n"
-    for process in ("1", "$(pgrep -P 1 -f entrypoint.lab.server)"):
+    for process in ("1", f"$(pgrep -P 1 -f {SERVERS[LAB]})"):
         assert int(stack.shell(f"cat /proc/{process}/oom_score_adj")) < 500
 
 
-def test_the_image_holds_a_bill_of_its_server_s_packages(stack: Stack) -> None:
-    bill = json.loads(stack.shell("cat /opt/server/sbom.cdx.json"))
+@pytest.mark.parametrize(
+    ("service", "some"),
+    [
+        (DOOR, {"tornado", "cryptography", "argon2-cffi", "certbot", "pyotp"}),
+        (LAB, {"jupyter-server", "jupyterlab", "tornado"}),
+    ],
+)
+def test_each_image_holds_a_bill_of_its_server_s_packages(stack: Stack, service: str, some: set[str]) -> None:
+    bill = json.loads(shell_of(stack, service)("cat /opt/server/sbom.cdx.json"))
     assert bill["bomFormat"] == "CycloneDX"
     versions = {each["name"].lower().replace("_", "-"): each["version"] for each in bill["components"]}
-    locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", (REPOSITORY / "requirements.lock").read_text(), re.MULTILINE))
+    lock = REPOSITORY / f"requirements-{'door' if service == DOOR else 'lab'}.lock"
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", lock.read_text(), re.MULTILINE))
     in_both = versions.keys() & locked.keys()
-    assert {"jupyter-server", "jupyterlab", "tornado", "cryptography"} <= in_both
+    assert some <= in_both
     assert {name: versions[name] for name in in_both} == {name: locked[name] for name in in_both}
 
 
-def test_no_limit_of_memory_is_none(stack: Stack) -> None:
-    host = stack.container.attrs["HostConfig"]
+@pytest.mark.parametrize("service", SERVERS)
+def test_no_limit_of_memory_is_none(stack: Stack, service: str) -> None:
+    host = container_of(stack, service).attrs["HostConfig"]
     assert (host["Memory"], host["MemorySwap"]) == (0, 0)
 
 
-def test_processes_and_logs_are_limited(stack: Stack) -> None:
-    host = stack.container.attrs["HostConfig"]
-    assert host["PidsLimit"] == 16384
+@pytest.mark.parametrize(("service", "processes"), [(DOOR, 512), (LAB, 16384)])
+def test_processes_and_logs_are_limited(stack: Stack, service: str, processes: int) -> None:
+    host = container_of(stack, service).attrs["HostConfig"]
+    assert host["PidsLimit"] == processes
     assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
     assert host["ReadonlyRootfs"]
@@ -242,6 +296,7 @@ print("zombies", zombies())
 """
     assert client.run(code) == "zombies []\n"
     assert "tini" in stack.shell("cat /proc/1/comm")
+    assert "tini" in stack.door_shell("cat /proc/1/comm")
 
 
 def test_the_server_calls_nobody_by_itself(stack: Stack, client: Client) -> None:

@@ -10,15 +10,15 @@ import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import IMAGE, Stack
+from tests.stacks import IMAGE, LAB_IMAGE, Stack
 
 BROKEN = "workhorse-test-broken"
 
 
 @pytest.fixture(scope="module")
 def broken_image() -> Iterator[str]:
-    """The image with the default kernel's environment broken on purpose."""
-    dockerfile = f"FROM {IMAGE}\nRUN rm -r /opt/conda/envs/default/lib/python3.13/site-packages/tornado\n"
+    """The lab's image with the default kernel's environment broken on purpose."""
+    dockerfile = f"FROM {LAB_IMAGE}\nRUN rm -r /opt/conda/envs/default/lib/python3.13/site-packages/tornado\n"
     subprocess.run(["docker", "build", "-q", "-t", BROKEN, "-"], input=dockerfile, text=True, check=True)
     yield BROKEN
     subprocess.run(["docker", "rmi", "-f", BROKEN], check=True, capture_output=True)
@@ -28,8 +28,7 @@ def test_a_broken_default_kernel_leaves_the_server_and_is_named(
     own_stack: Callable[..., Stack], broken_image: str
 ) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    override = f"services:\n  workhorse:\n    image: {broken_image}\n"
-    (stack.folder / "docker-compose.override.yml").write_text(override)
+    stack.override("lab", f"image: {broken_image}")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
@@ -49,34 +48,83 @@ def test_the_server_is_not_on_the_path_and_not_writable(stack: Stack) -> None:
 def test_what_pip_puts_into_a_home_never_reaches_the_server(stack: Stack) -> None:
     stack.shell("mkdir -p ~/.local/lib/python3.13/site-packages && echo 'raise SystemExit(3)' "
                 "> ~/.local/lib/python3.13/site-packages/tornado.py")  # fmt: skip
-    stack.compose("restart")
+    stack.compose("restart", "lab")
     stack.up()
     stack.shell("rm -r ~/.local/lib/python3.13")
 
 
-def test_bytecode_is_compiled_and_caches_stay_out_of_the_image() -> None:
-    script = """
+COMPILED = """
 test -z "$(find /opt/server/lib/python3.13/site-packages/tornado -name '*.py' | while read -r f; do
   d=$(dirname "$f")/__pycache__; ls "$d/$(basename "$f" .py)".*.pyc >/dev/null || echo "$f"; done)"
+for place in /root/.cache /opt/conda/pkgs /var/lib/apt/lists /run/secrets /tmp; do
+  test -z "$(ls -A $place 2>/dev/null)" || { echo "$place is not empty:"; ls -A $place; }
+done
+for folder in $(find /opt/workhorse/entrypoint -name '*.py' -printf '%h\\n' | sort -u); do
+  test "$(ls $folder/*.py | wc -l)" = "$(ls $folder/__pycache__/*.pyc | wc -l)" || echo "$folder is not compiled"; done
+"""
+COMPILED_WORLD = """
 cd /opt/conda/envs/default/lib/python3.13/site-packages
 for package in numpy pandas IPython; do
   test -n "$(find $package -name '*.py' | head -n 1)"
   find $package -name '*.py' | while read -r f; do
     name=${f##*/}; compgen -G "${f%/*}/__pycache__/${name%.py}.*.pyc" >/dev/null || echo "$f is not compiled"; done
 done
-ls /opt/workhorse/entrypoint/__pycache__/server.*.pyc >/dev/null
-for place in /root/.cache /opt/conda/pkgs /var/lib/apt/lists /run/secrets /tmp; do
-  test -z "$(ls -A $place 2>/dev/null)" || { echo "$place is not empty:"; ls -A $place; }
-done
 """
-    command = ["docker", "run", "--rm", "--entrypoint", "/bin/bash", IMAGE, "-euc", script]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def run_in(image: str, script: str) -> subprocess.CompletedProcess[str]:
+    command = ["docker", "run", "--rm", "--entrypoint", "/bin/bash", image, "-euc", script]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def rooms_of(image: str) -> set[str]:
+    return set(run_in(image, "cd /opt/workhorse/entrypoint; printf '%s\\n' */ | grep -v __pycache__").stdout.split())
+
+
+def test_each_image_holds_its_own_rooms_alone() -> None:
+    assert rooms_of(IMAGE) & rooms_of(LAB_IMAGE) == {"files/", "settings/", "system/"}
+    assert {"door/", "login/", "certificates/", "proxy/"} <= rooms_of(IMAGE)
+    assert {"lab/", "home/"} <= rooms_of(LAB_IMAGE)
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys, entrypoint
+found = [each.name for each in pkgutil.walk_packages(entrypoint.__path__, "entrypoint.") if "__main__" not in each.name]
+for name in found:
+    importlib.import_module(name)
+print(len(found), *sorted({name.split(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.parametrize("image", [IMAGE, LAB_IMAGE], ids=["door", "lab"])
+def test_every_module_finds_what_it_needs_in_its_own_image(image: str) -> None:
+    result = run_in(image, f"/opt/server/bin/python -I -c '{IMPORT_ALL}'")
+    assert result.returncode == 0, result.stderr
+    count, *imported = result.stdout.split()
+    assert int(count) > 30
+    # What reads secrets runs none of Jupyter's code, and what runs Jupyter's reads no certificate.
+    others = {"certbot", "cryptography"} if image == LAB_IMAGE else {"jupyter_server", "jupyterlab", "jupyter_client"}
+    assert not others & set(imported)
+
+
+def test_the_door_s_image_holds_nothing_of_jupyter_s() -> None:
+    named = ("-iname '*jupyter*'", "-iname 'ipykernel*'", "-path /opt/conda/envs/default")
+    found = run_in(IMAGE, f"find / -xdev -path /opt/channels -prune -o \\( {' -o '.join(named)} \\) -print").stdout
+    assert found == ""
+
+
+@pytest.mark.parametrize(
+    ("image", "script"), [(IMAGE, COMPILED), (LAB_IMAGE, COMPILED + COMPILED_WORLD)], ids=["door", "lab"]
+)
+def test_bytecode_is_compiled_and_caches_stay_out_of_the_image(image: str, script: str) -> None:
+    result = run_in(image, script)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
 
 
-def test_the_image_says_what_it_is() -> None:
+@pytest.mark.parametrize("image", [IMAGE, LAB_IMAGE], ids=["door", "lab"])
+def test_the_image_says_what_it_is(image: str) -> None:
     client = docker.from_env()
-    labels = client.images.get(IMAGE).labels
+    labels = client.images.get(image).labels
     client.close()
     for name in ("title", "description", "version", "source", "licenses"):
         assert labels[f"org.opencontainers.image.{name}"]
@@ -90,7 +138,7 @@ def test_personal_settings_apply_and_env_wins(own_stack: Callable[..., Stack]) -
                 """"tornado_settings": {"websocket_max_message_size": 20000000}}, """
                 """"MappingKernelManager": {"default_kernel_name": "mine"}, """
                 """"PasswordIdentityProvider": {"hashed_password": ""}}' > mine.json""")  # fmt: skip
-    stack.compose("restart")
+    stack.compose("restart", "lab")
     stack.up()
     assert "ServerApp.port in ~/.jupyter/jupyter_server_config.d is overruled" in stack.log()
     assert "PasswordIdentityProvider.hashed_password in" in stack.log()
@@ -107,7 +155,7 @@ def test_files_that_a_person_s_jupyter_config_sets_do_not_open_the_door(own_stac
     stack.up()
     stack.shell("""mkdir -p ~/.jupyter && echo '{"IdentityProvider": {"token": "open"}, "PasswordIdentityProvider": """
                 """{"hashed_password": ""}}' > ~/.jupyter/jupyter_server_config.json""")  # fmt: skip
-    stack.compose("restart")
+    stack.compose("restart", "lab")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         assert client.session.get(f"{stack.url}/api/status?token=open", timeout=30).status_code == 403
