@@ -1,4 +1,4 @@
-"""Disks that are full, volumes that are gone, folders that change: the server says what is wrong, and loses nothing."""
+"""Disks that are full, volumes that are gone, folders that change: each is told, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conftest import PASSWORD
 from tests.stack.test_faults import MEGABYTE, kept_state, wait_for
 from tests.stack.test_second_factor import STATE as SECOND_FACTOR
 from tests.stack.test_second_factor import Phone, fresh_code
-from tests.stacks import IMAGE, Stack, poll
+from tests.stacks import DOOR, IMAGE, LAB, Stack, poll
 
 MakeStack = Callable[..., Stack]
 FILLER, LOGINS = "/var/lib/workhorse/filler", "/var/lib/workhorse/logins.json"
@@ -27,24 +27,24 @@ def save(client: Client, path: str, content: str) -> requests.Response:
     return client.session.put(f"{client.url}/api/contents/{path}", json=body, headers=headers, timeout=60)
 
 
-def small(stack: Stack, target: str, size: str) -> None:
+def small(stack: Stack, service: str, target: str, size: str) -> None:
     """Puts one of the stack's folders on a small disk in memory, which Docker mounts and unmounts."""
     options = f'{{type: tmpfs, device: tmpfs, o: "size={size},uid=1000,mode=755"}}'
     (stack.folder / "docker-compose.override.yml").write_text(
-        f"services: {{workhorse: {{volumes: [{{type: volume, source: small, target: {target}}}]}}}}\n"
+        f"services: {{{service}: {{volumes: [{{type: volume, source: small, target: {target}}}]}}}}\n"
         f"volumes: {{small: {{driver: local, driver_opts: {options}}}}}\n"
     )
 
 
 def fill_state(stack: Stack) -> None:
     """Leaves no byte free in a small volume."""
-    stack.shell(f"head -c 2M /dev/zero >{FILLER}", check=False)
-    assert stack.shell(f"stat -f -c %a {FILLER}") == "0\n"
+    stack.door_shell(f"head -c 2M /dev/zero >{FILLER}", check=False)
+    assert stack.door_shell(f"stat -f -c %a {FILLER}") == "0\n"
 
 
 def test_a_full_disk_is_told_and_the_old_file_is_whole(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    small(stack, "/repositories", "20m")
+    small(stack, LAB, "/repositories", "20m")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
@@ -61,55 +61,58 @@ def test_a_full_disk_is_told_and_the_old_file_is_whole(own_stack: MakeStack) -> 
 
 def test_a_certificate_that_finds_no_room_is_told_and_the_server_serves_on(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    small(stack, "/var/lib/workhorse", "1m")
+    small(stack, DOOR, "/var/lib/workhorse", "1m")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
         fill_state(stack)
         # Overwritten in its place: what is removed would leave room for the new one.
-        stack.shell("printf %0200d 0 | dd of=/var/lib/workhorse/tls/server.pem conv=notrunc")
+        stack.door_shell("printf %0200d 0 | dd of=/var/lib/workhorse/tls/server.pem conv=notrunc")
         stack.told("No space left on device")
         client.session.close()
         assert client.is_logged_in()
-        stack.shell(f"rm {FILLER}")
-        poll(lambda: stack.shell("ls /var/lib/workhorse/tls/server.pem", check=False) or None, wanted="a certificate")
+        stack.door_shell(f"rm {FILLER}")
+        poll(
+            lambda: stack.door_shell("ls /var/lib/workhorse/tls/server.pem", check=False) or None,
+            wanted="a certificate",
+        )
         client.session.close()
         assert client.is_logged_in()
 
 
 def test_a_login_that_finds_no_room_in_the_list_is_let_in_and_told(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    small(stack, "/var/lib/workhorse", "1m")
+    small(stack, DOOR, "/var/lib/workhorse", "1m")
     stack.up()
     authority = stack.authority()
     with Client(stack.url, authority) as client:
         client.login(PASSWORD)
-        listed = stack.shell(f"cat {LOGINS}")
+        listed = stack.door_shell(f"cat {LOGINS}")
         fill_state(stack)
         with Client(stack.url, authority) as another:
             assert another.login(PASSWORD).status_code == 302
             assert another.is_logged_in()
         stack.told(f"{LOGINS} can't be written: No space left on device.")
-        assert stack.shell(f"cat {LOGINS}") == listed
-        stack.shell(f"rm {FILLER}")
+        assert stack.door_shell(f"cat {LOGINS}") == listed
+        stack.door_shell(f"rm {FILLER}")
         assert client.login(PASSWORD).status_code == 302
-    assert len(json.loads(stack.shell(f"cat {LOGINS}"))) == 3
+    assert len(json.loads(stack.door_shell(f"cat {LOGINS}"))) == 3
 
 
 def test_a_code_that_can_t_be_kept_as_spent_is_refused_and_told(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD, TOTP="on")
-    small(stack, "/var/lib/workhorse", "1m")
+    small(stack, DOOR, "/var/lib/workhorse", "1m")
     stack.up()
     stack.workhorse("totp")
-    kept = stack.shell(f"cat {SECOND_FACTOR}")
+    kept = stack.door_shell(f"cat {SECOND_FACTOR}")
     phone = Phone(TOTP(json.loads(kept)["secret"]), [])
     with Client(stack.url, stack.authority()) as client:
         fill_state(stack)
         assert client.login(PASSWORD, fresh_code(phone)).status_code == 401
         stack.told("A right code is refused, since it can't be kept as spent")
         stack.told(f"{SECOND_FACTOR} can't be written: No space left on device.")
-        assert stack.shell(f"cat {SECOND_FACTOR}") == kept
-        stack.shell(f"rm {FILLER}")
+        assert stack.door_shell(f"cat {SECOND_FACTOR}") == kept
+        stack.door_shell(f"rm {FILLER}")
         assert client.login(PASSWORD, fresh_code(phone)).status_code == 302
 
 
@@ -156,7 +159,7 @@ def test_a_folder_that_was_moved_away_is_served_until_the_restart(stack: Stack, 
     stack.repositories.chmod(0o777)
     assert save(client, "moved.txt", "where am I").status_code == 201
     assert (moved / "moved.txt").read_text() == "where am I"
-    stack.compose("restart")
+    stack.compose("restart", LAB)
     wait_for(client)
     assert [entry["name"] for entry in client.api("GET", "contents")["content"]] == []
     assert save(client, "new.txt", "here").status_code == 201
@@ -172,10 +175,12 @@ def test_a_folder_that_was_deleted_is_told_and_every_command_still_runs(own_stac
         refused = save(client, "refused.txt", "x")
         assert refused.status_code >= 400
         assert "gone on the host; make it again there, then: docker compose restart lab" in refused.json()["message"]
-        assert "https://localhost" in stack.workhorse("status")
+        told = stack.workhorse("status")
+        assert "https://localhost" in told
+        assert "docker compose restart lab" in told
         stack.repositories.mkdir()
         stack.repositories.chmod(0o777)
-        stack.compose("restart")
+        stack.compose("restart", LAB)
         wait_for(client)
         assert save(client, "again.txt", "x").status_code == 201
 
@@ -203,8 +208,8 @@ def test_a_folder_that_is_mounted_read_only_is_told_and_writable_again(stack: St
 
 
 def in_mounts(stack: Stack, *command: str) -> None:
-    """Changes what a running container has mounted, as the engine's host could."""
-    inside = ["nsenter", "-t", str(stack.container.attrs["State"]["Pid"]), "-m", "-p", *command]
+    """Changes what the running lab has mounted, as the engine's host could."""
+    inside = ["nsenter", "-t", str(stack.lab.attrs["State"]["Pid"]), "-m", "-p", *command]
     options = ["--privileged", "--pid", "host", "--entrypoint", inside[0]]
     subprocess.run(["docker", "run", "--rm", *options, IMAGE, *inside[1:]], check=True, capture_output=True)
 
@@ -216,6 +221,6 @@ def test_an_unmounted_folder_is_told_and_there_again_after_a_restart(stack: Stac
     refused = save(client, "disk.txt", "y")
     assert refused.status_code >= 400
     assert "Read-only file system" in refused.json()["message"]
-    stack.compose("restart")
+    stack.compose("restart", LAB)
     wait_for(client)
     assert client.api("GET", "contents/disk.txt")["content"] == "x"

@@ -1,17 +1,19 @@
-"""Whom the server runs as, and whose files stay whose."""
+"""Whom the door and the lab run as, and whose files stay whose."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import IMAGE, Stack, poll
+from tests.stack.test_faults import started_at
+from tests.stacks import DOOR, IMAGE, LAB, LAB_IMAGE, Stack, poll
 
 MakeStack = Callable[..., Stack]
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
@@ -29,17 +31,14 @@ def write_a_file(stack: Stack, name: str = "made.txt") -> Path:
     return stack.repositories / name
 
 
-def override(stack: Stack, *lines: str) -> None:
-    text = "\n".join(["services:", "  workhorse:", *(f"    {line}" for line in lines)])
-    (stack.folder / "docker-compose.override.yml").write_text(text)
-
-
 def test_an_unusual_owner_is_followed(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     os.chown(stack.repositories, 123456, 654321)
     stack.up()
     assert owner(write_a_file(stack)) == (123456, 654321)
     assert stack.shell("whoami", user="123456").strip() == "workhorse"
+    # Whose notebooks they are is nothing to the door.
+    assert stack.door_shell("stat -c '%u %a' /var/lib/workhorse").split() == ["1000", "700"]
 
 
 def test_root_s_folder_as_cloned_is_given_to_the_first_user_with_what_the_clone_put_there(own_stack: MakeStack) -> None:
@@ -69,49 +68,70 @@ def test_root_s_files_are_left_alone_and_the_command_is_told(own_stack: MakeStac
 def test_another_owner_later_is_told_how_to_hand_the_home_over(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
-    trusted = stack.authority().read_text()
-    stack.shell("echo kept > ~/kept")
+    trusted, door = stack.authority().read_text(), started_at(stack)
+    stack.shell("echo kept > ~/kept; mkdir -m 700 ~/closed; touch ~/closed/file")
     os.chown(stack.repositories, 2000, 2000)
-    stack.compose("restart")
+    stack.compose("restart", LAB)
     told = poll(lambda: next((line for line in stack.log().splitlines() if "hand the home over" in line), None))
     assert "belongs to user 1000, and the notebooks' folder to user 2000" in stack.log()
     stack.compose(*told.split("docker compose ")[1].split())
-    stack.compose("restart")
+    stack.compose("restart", LAB)
     stack.up()
     assert owner(write_a_file(stack)) == (2000, 2000)
-    assert stack.authority().read_text() == trusted
-    assert stack.shell("cat ~/kept && pip --version", user="2000").startswith("kept\n")
+    assert (stack.authority().read_text(), started_at(stack)) == (trusted, door)
+    assert stack.shell("cat ~/kept && rm ~/closed/file && pip --version", user="2000").startswith("kept\n")
 
 
+@pytest.mark.parametrize("services", [(LAB,), (DOOR, LAB)], ids=["the lab", "both"])
 @pytest.mark.parametrize("user", ["1001:1001", "123456:0"])
-def test_a_container_started_as_another_user_works(own_stack: MakeStack, user: str) -> None:
+def test_a_container_started_as_another_user_works(own_stack: MakeStack, user: str, services: Sequence[str]) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    override(stack, f'user: "{user}"')
+    started_as = ", ".join(f'{service}: {{user: "{user}"}}' for service in services)
+    (stack.folder / "docker-compose.override.yml").write_text(f"services: {{{started_as}}}\n")
     uid, gid = map(int, user.split(":"))
     os.chown(stack.repositories, uid, gid)
     stack.up()
     assert owner(write_a_file(stack)) == (uid, gid)
     assert stack.shell("whoami", user=user).strip() == "workhorse"
+    served_by = "1000:1000" if DOOR not in services else user
+    assert stack.door_shell("stat -c %u:%g /var/lib/workhorse/password-hash", user=served_by).strip() == served_by
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
         assert "Successfully installed" in client.run("%pip install --disable-pip-version-check cowsay")
 
 
-def in_user_namespace(stack: Stack, script: str) -> str:
-    """What a script prints as root of a user namespace, as in rootless Docker: root inside is somebody else outside."""
-    command = ["docker", "run", "--rm", "--security-opt", "seccomp=unconfined", "--cap-add", "SYS_ADMIN"]
+def user_namespace(stack: Stack, script: str, image: str, *options: str) -> list[str]:
+    """A command that runs a script as root of a user namespace, as in rootless Docker: somebody else outside."""
+    command = ["docker", "run", "--rm", "--security-opt", "seccomp=unconfined", "--cap-add", "SYS_ADMIN", *options]
     volume, inside = f"{stack.repositories}:/repositories", f"exec unshare --user --map-root-user {script}"
-    result = subprocess.run(
-        [*command, "-v", volume, "--entrypoint", "/bin/bash", IMAGE, "-c", inside],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return [*command, "-v", volume, "--entrypoint", "/bin/bash", image, "-c", inside]
+
+
+def in_user_namespace(stack: Stack, script: str, image: str = LAB_IMAGE) -> str:
+    result = subprocess.run(user_namespace(stack, script, image), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-START = "/opt/server/bin/python -I -m entrypoint"
-# The status is asked for by root of the namespace, who has more rights than the server.
-STATUS = f"/bin/bash -c '{START} true && workhorse status'"
+@contextmanager
+def lab_in_user_namespace(stack: Stack) -> Iterator[Callable[[], str]]:
+    """A lab that serves there, without a door; yields what tells its log."""
+    name = f"{stack.project}-namespace"
+    # Its log is what counts, so it starts without what only a real Compose project gives it.
+    subprocess.run(user_namespace(stack, START, LAB_IMAGE, "-d", "--name", name), check=True, capture_output=True)
+
+    def log() -> str:
+        logs = ["docker", "logs", name]
+        return subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+
+    try:
+        poll(lambda: "/lab?token=" in log() or None, wanted="the address of a JupyterLab without a door")
+        yield log
+    finally:
+        subprocess.run(["docker", "rm", "-f", name], check=True, capture_output=True)
+
+
+START, DOOR_START = (f"/opt/server/bin/python -I -m entrypoint.{each}" for each in ("lab", "door"))
 
 
 def test_root_of_a_user_namespace_is_the_person(own_stack: MakeStack) -> None:
@@ -119,18 +139,20 @@ def test_root_of_a_user_namespace_is_the_person(own_stack: MakeStack) -> None:
     os.chown(stack.repositories, 0, 0)
     (stack.repositories / "mine.ipynb").touch()
     assert in_user_namespace(stack, f"{START} id -u").splitlines()[-1] == "0"
+    assert in_user_namespace(stack, f"{DOOR_START} id -u", IMAGE).splitlines()[-1] == "0"
     in_user_namespace(stack, f"{START} touch /repositories/made.txt")
     assert owner(stack.repositories / "made.txt") == (0, 0)
-    assert "Nothing can be saved" not in in_user_namespace(stack, STATUS)
+    with lab_in_user_namespace(stack) as log:
+        assert "Nothing can be saved" not in log()
 
 
 def test_a_mode_that_keeps_out_the_person_is_told_in_a_user_namespace(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     os.chown(stack.repositories, 0, 0)
     stack.repositories.chmod(0o555)
-    told = in_user_namespace(stack, STATUS)
-    assert "Nothing can be saved: the mode of ./repositories (0555) keeps out its own owner." in told
-    assert "chmod u+rwx './repositories'" in told
+    with lab_in_user_namespace(stack) as log:
+        assert "Nothing can be saved: the mode of /repositories (0555) keeps out its own owner." in log()
+        assert "chmod u+rwx '/repositories'" in log()
     refused = in_user_namespace(stack, f"{START} bash -c 'touch /repositories/x 2>&1 || true'")
     assert "Permission denied" in refused
 
@@ -141,9 +163,9 @@ def test_a_folder_of_another_is_told_in_a_user_namespace_and_the_server_is_still
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     os.chown(stack.repositories, 1000, 1000)
     assert in_user_namespace(stack, f"{START} id -u").splitlines()[-1] == "0"
-    told = in_user_namespace(stack, STATUS)
-    assert "belongs to another user than the one who runs Docker" in told
-    assert "sudo chown -R $(id -u):$(id -g) './repositories'" in told
+    with lab_in_user_namespace(stack) as log:
+        assert "belongs to another user than the one who runs Docker" in log()
+        assert "sudo chown -R $(id -u):$(id -g) '/repositories'" in log()
     assert owner(stack.repositories) == (1000, 1000)
 
 
@@ -151,7 +173,8 @@ def test_a_folder_that_keeps_out_its_owner_is_told_with_the_command_that_mends_i
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.repositories.chmod(0o555)
     stack.up()
-    assert "(0555) keeps out its own owner" in stack.log()
+    for text in (stack.log(), stack.workhorse("status")):
+        assert "(0555) keeps out its own owner" in text
     told = next(line for line in stack.log().splitlines() if "u+rwx" in line)
     command = told.partition("On the host: ")[2]
     subprocess.run(["sh", "-c", command], cwd=stack.folder, check=True)
@@ -161,14 +184,15 @@ def test_a_folder_that_keeps_out_its_owner_is_told_with_the_command_that_mends_i
 
 def test_a_read_only_folder_is_told(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    override(stack, "volumes:", "  - ./repositories:/repositories:ro")
+    stack.override(LAB, "volumes:", "  - ./repositories:/repositories:ro")
     stack.up()
-    assert "is mounted read-only" in stack.log()
+    for text in (stack.log(), stack.workhorse("status")):
+        assert "is mounted read-only" in text
 
 
 def test_a_command_of_one_s_own_runs_as_the_person(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    output = stack.compose("run", "--rm", "-T", "workhorse", "bash", "-c", "id -u; touch /repositories/by-hand").stdout
+    output = stack.compose("run", "--rm", "-T", LAB, "bash", "-c", "id -u; touch /repositories/by-hand").stdout
     assert output.split() == ["1000"]
     assert owner(stack.repositories / "by-hand") == (1000, 1000)
 
@@ -176,7 +200,7 @@ def test_a_command_of_one_s_own_runs_as_the_person(own_stack: MakeStack) -> None
 def test_groups_that_compose_gives_are_the_person_s_too(own_stack: MakeStack) -> None:
     """As for a folder that a whole laboratory shares."""
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    override(stack, 'group_add: ["2770"]')
+    stack.override(LAB, 'group_add: ["2770"]')
     shared = stack.repositories / "shared"
     shared.mkdir()
     os.chown(shared, 0, 2770)
@@ -186,7 +210,7 @@ def test_groups_that_compose_gives_are_the_person_s_too(own_stack: MakeStack) ->
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
         assert [each["name"] for each in client.api("GET", "contents/shared")["content"]] == ["made.txt"]
-    assert "2770" in stack.compose("exec", "-T", "workhorse", "bash", "-c", "id -G").stdout.split()
+    assert "2770" in stack.compose("exec", "-T", LAB, "bash", "-c", "id -G").stdout.split()
 
 
 def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_is(own_stack: MakeStack) -> None:
@@ -204,7 +228,7 @@ def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_i
     assert told in stack.workhorse("status")
     stack.repositories.rmdir()
     disk.rename(stack.repositories)
-    stack.compose("restart")
+    stack.compose("restart", LAB)
     stack.up()
     assert stack.shell("ls /repositories", user="1500").split() == ["work.ipynb"]
     assert told not in stack.workhorse("status")

@@ -11,15 +11,16 @@ from tests.conftest import PASSWORD
 from tests.stacks import Stack
 
 STATE = (
-    "layout password-hash password-in-log cookie-secret device-secret second-factor.json logins.json "
-    "jupyter_server_config.json tls/authority.pem tls/server.pem tls/attempts.json"
+    "layout password-hash password-in-log cookie-secret device-secret second-factor.json logins.json guesses.json "
+    "installation.json jupyter_server_config.json tls/authority.pem tls/server.pem tls/attempts.json"
 )
 HOME = (
     "venv/pyvenv.cfg .jupyter/jupyter_server_config.py .jupyter/jupyter_server_config.json "
     ".jupyter/jupyter_server_config.d/zz.json .conda/environments.txt"
 )
 KERNEL = "/repositories/.venv/share/jupyter/kernels/python3/kernel.json"
-RUNNING = "certificates.json own-certificate.json share-ca"
+RUNNING, LAB_RUNNING = "certificates.json own-certificate.json share-ca", "jupyter_server_config.json"
+SOCKET = "/run/lab/socket"
 
 
 @pytest.mark.parametrize("oddity", ['mkfifo "$f"', 'ln -s /dev/zero "$f"'], ids=["pipe", "link to what never ends"])
@@ -27,11 +28,13 @@ def test_what_never_ends_holds_up_neither_a_start_nor_the_server(own_stack: Call
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
     plant = f'for f in $FILES; do mkdir -p "$(dirname "$f")"; rm -rf "$f"; {oddity}; done'
-    stack.shell(f"cd /var/lib/workhorse; FILES='{STATE}'; {plant}; cd; FILES='{HOME} {KERNEL}'; {plant}")
+    stack.door_shell(f"cd /var/lib/workhorse; FILES='{STATE}'; {plant}", user="1000")
+    stack.shell(f"cd; FILES='{HOME} {KERNEL} {SOCKET}'; {plant}")
     stack.compose("restart", "-t", "1")
     stack.up()
     assert "Traceback" not in stack.log()
-    stack.shell(f"cd /run/workhorse/server; FILES='{RUNNING}'; {plant}")
+    stack.door_shell(f"cd /run/workhorse/server; FILES='{RUNNING}'; {plant}", user="1000")
+    stack.shell(f"cd /run/workhorse/server; FILES='{LAB_RUNNING}'; {plant}")
     stack.workhorse("status")
     with Client(stack.url, stack.authority()) as client:
         assert client.login(PASSWORD).status_code == 302
