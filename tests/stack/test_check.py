@@ -33,7 +33,7 @@ def test_a_wrong_value_is_told_and_ends_no_kernel(own_stack: MakeStack, settings
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     (stack.folder / "docker-compose.override.yml").write_text("services: {}\n")
     stack.up()
-    before = stack.container.id
+    before = stack.container.id, stack.lab.id
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
         kernel = client.start_kernel()
@@ -44,14 +44,13 @@ def test_a_wrong_value_is_told_and_ends_no_kernel(own_stack: MakeStack, settings
         assert told in refused.stderr
         assert "short" not in refused.stderr
         assert kernel.run("print(answer)") == "42\n"
-    assert stack.container.id == before
+    assert (stack.container.id, stack.lab.id) == before
 
 
 def test_sound_settings_are_called_that_and_nothing_is_changed(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
-    listing = "find /var/lib/workhorse /home/workhorse -maxdepth 2 -printf '%p %T@ %U\\n' | sort"
-    before = stack.shell(listing, user="0")
+    before = listing(stack)
     stack.set(SERVER_NAMES="lab.example.org", SESSION_DAYS="3")
     judged = check(stack)
     assert judged.returncode == 0, judged.stderr
@@ -60,7 +59,13 @@ def test_sound_settings_are_called_that_and_nothing_is_changed(own_stack: MakeSt
         in judged.stdout
     )
     assert "The settings are sound. Next: docker compose up -d" in judged.stdout
-    assert stack.shell(listing, user="0") == before
+    assert listing(stack) == before
+
+
+def listing(stack: Stack) -> tuple[str, str]:
+    """What lies in the two volumes, how old it is and whose."""
+    script = "find {} -maxdepth 2 -printf '%p %T@ %U\\n' | sort"
+    return stack.door_shell(script.format("/var/lib/workhorse")), stack.shell(script.format("/home/workhorse"))
 
 
 def test_a_sound_certificate_that_root_alone_may_read_is_sound(own_stack: MakeStack) -> None:
@@ -82,7 +87,8 @@ def test_another_clone_in_the_place_of_one_is_told_before_it_takes_over(own_stac
     assert f"from the clone in {first.folder}, and now from {second.folder}" in refused.stderr
     assert "COMPOSE_PROJECT_NAME=workhorse-2" in refused.stderr
     second.up()
-    assert {each.container.attrs["State"]["Status"] for each in (first, second)} == {"running"}
+    containers = [each for stack in (first, second) for each in (stack.container, stack.lab)]
+    assert {each.attrs["State"]["Status"] for each in containers} == {"running"}
 
 
 def test_the_command_of_the_running_container_says_where_to_run_it(stack: Stack) -> None:

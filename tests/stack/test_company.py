@@ -109,3 +109,11 @@ def test_conda_is_told_of_it_and_the_public_ones_stay(stack: Stack, client: Clie
     bundle = stack.shell(f"cat {BUNDLE}")
     assert bundle.startswith(stack.shell("cat /etc/ssl/certs/ca-certificates.crt"))
     assert bundle.endswith(company.root_pem)
+
+
+def test_the_door_trusts_it_too(stack: Stack) -> None:
+    """As for an ACME server of the company's."""
+    assert stack.door_shell(f"cat {BUNDLE}") == stack.shell(f"cat {BUNDLE}")
+    server = "/proc/$(pgrep -P 1 -f entrypoint.door.server)/environ"
+    variables = stack.door_shell(f"tr '\\0' '\\n' <{server}", user="1000").splitlines()
+    assert {f"SSL_CERT_FILE={BUNDLE}", f"REQUESTS_CA_BUNDLE={BUNDLE}"} <= set(variables)

@@ -11,7 +11,7 @@ from requests import HTTPError
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack, poll
+from tests.stacks import LAB, Stack, poll
 
 
 def test_what_a_notebook_writes_belongs_to_the_owner_of_the_folder(stack: Stack, client: Client) -> None:
@@ -46,6 +46,7 @@ for file in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline'
 """
     found = client.run(look_around)
     assert "entrypoint.lab.server" in found
+    assert "entrypoint.door" not in found
     assert PASSWORD not in found
 
 
@@ -170,7 +171,7 @@ def assert_not_started(client: Client, name: str) -> None:
 
 def test_the_image_s_own_environment_says_how_to_change_it(stack: Stack) -> None:
     result = stack.compose(
-        "exec", "-T", "-u", "1000", "workhorse", "bash", "-lc", "conda install -y -p /opt/conda/envs/default cowsay",
+        "exec", "-T", "-u", "1000", LAB, "bash", "-lc", "conda install -y -p /opt/conda/envs/default cowsay",
         check=False,
     )  # fmt: skip
     assert result.returncode != 0

@@ -1,4 +1,4 @@
-"""Heavy loads in a container of 1 GB: the server survives each of them, and says what became of the work."""
+"""Heavy loads in a lab of 1 GB: it survives each of them, says what became of the work, and the door hardly notices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from tests.conftest import PASSWORD
 from tests.stack.test_faults import MEGABYTE, texts_until_restarted
 from tests.stacks import Stack, new_stack, poll, running
 
-# The server alone takes 90 MB after its start.
-SERVER_MEGABYTES_MAX = 400
+# JupyterLab alone takes 70 MB after its start, and the door 40.
+LAB_MEGABYTES_MAX, DOOR_MEGABYTES_MAX = 400, 200
 PRINTED_MEGABYTES = 100
 UPLOADED_MEGABYTES = 1024
 # As JupyterLab uploads what is larger than 1 MB (packages/filebrowser/src/model.ts, CHUNK_SIZE).
@@ -39,20 +40,35 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(autouse=True)
-def server(stack: Stack) -> Iterator[None]:
-    """Sees to it that the same server process lives on, and takes no more memory than it should."""
-    before = server_process(stack)
+def servers(stack: Stack) -> Iterator[None]:
+    """Sees to it that both server processes live on, and that neither takes more memory than it should."""
+    lab, door = look_at(stack.shell, "entrypoint.lab.server"), look_at(stack.door_shell, "entrypoint.door.server")
     yield
-    assert server_process(stack) == before
-    status = stack.shell(f"cat /proc/{before}/status")
+    for before, shell, name, megabytes_max in (
+        (lab, stack.shell, "entrypoint.lab.server", LAB_MEGABYTES_MAX),
+        (door, stack.door_shell, "entrypoint.door.server", DOOR_MEGABYTES_MAX),
+    ):
+        after = look_at(shell, name)
+        print(f"the peak of {name}: {after.megabytes} MB, {before.megabytes} MB before")
+        assert (after.started_at, after.process) == (before.started_at, before.process)
+        assert after.megabytes < megabytes_max
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process, when it was started, and the most memory that it has had."""
+
+    process: str
+    started_at: str
+    megabytes: int
+
+
+def look_at(shell: Callable[[str], str], name: str) -> Server:
+    process = shell(f"pgrep -P 1 -f {name}").strip()
+    started, status = shell(f"cut -d ' ' -f 22 /proc/{process}/stat; cat /proc/{process}/status").split("\n", 1)
     peak = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert peak
-    print(f"the server's peak: {int(peak[1]) // 1024} MB")
-    assert int(peak[1]) * 1024 < SERVER_MEGABYTES_MAX * MEGABYTE
-
-
-def server_process(stack: Stack) -> str:
-    return stack.shell("pgrep -P 1 -f entrypoint.lab.server").strip()
+    return Server(process, started, int(peak[1]) // 1024)
 
 
 def test_a_kernel_out_of_memory_is_told_so_and_runs_again(stack: Stack, client: Client) -> None:
@@ -159,18 +175,23 @@ def test_a_kernel_out_of_memory_is_told_what_else_took_it(client: Client) -> Non
 
 
 def test_what_lies_in_memory_besides_the_kernels_is_bounded(stack: Stack) -> None:
-    mounts = [line.split() for line in stack.shell("df --output=target,size,fstype -B1M | grep tmpfs").splitlines()]
-    writable = {place: int(size) for place, size, _ in mounts if not place.startswith(("/dev", "/proc", "/sys"))}
-    assert writable == {"/run/workhorse": 16}
-    assert stack.container.attrs["HostConfig"]["ShmSize"] == 2**30
+    assert in_memory(stack.shell) == {"/run/workhorse": 16, "/run/lab": 1}
+    assert in_memory(stack.door_shell) == {"/run/workhorse": 16, "/run/lab": 1, "/tmp": 64}
+    assert stack.lab.attrs["HostConfig"]["ShmSize"] == 2**30
+
+
+def in_memory(shell: Callable[[str], str]) -> dict[str, int]:
+    """The folders of a container that lie in memory, and how many megabytes each may take."""
+    mounts = [line.split() for line in shell("df --output=target,size,fstype -B1M | grep tmpfs").splitlines()]
+    return {place: int(size) for place, size, _ in mounts if not place.startswith(("/dev", "/proc", "/sys"))}
 
 
 def test_the_limit_is_one_with_swap(stack: Stack) -> None:
-    host = stack.container.attrs["HostConfig"]
+    host = stack.lab.attrs["HostConfig"]
     assert host["Memory"] == host["MemorySwap"] == 2**30
 
 
-def test_a_kernel_that_prints_100_mb_leaves_server_and_kernel_alive(client: Client) -> None:
+def test_a_kernel_that_prints_100_mb_leaves_both_servers_and_the_kernel_alive(client: Client) -> None:
     kernel = client.start_kernel()
     line = "x" * 999
     shown = kernel.run(f"for _ in range({PRINTED_MEGABYTES * 1000}): print({line!r})", 120)

@@ -18,7 +18,7 @@ import requests
 from entrypoint.lab.errands import SECONDS as HANGING_SECONDS
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack, poll
+from tests.stacks import LAB, Stack, poll
 
 MakeStack = Callable[..., Stack]
 DISK_MEGABYTES = 64
@@ -93,7 +93,8 @@ def test_a_disk_that_hangs_holds_up_nobody_else(disk: Path, own_stack: MakeStack
                 assert answer.result().status_code == 503
                 assert f"has not answered for {HANGING_SECONDS:g} seconds" in answer.result().json()["message"]
             assert time.monotonic() < began + HANGING_SECONDS + 2 * ANSWER_SECONDS
-            assert stack.container.attrs["State"]["Health"]["Status"] == "healthy"
+            for container in (stack.container, stack.lab):
+                assert container.attrs["State"]["Health"]["Status"] == "healthy"
         poll(lambda: save(client, "old.txt", "last").ok or None, wanted="a disk that answers again")
         assert (disk / "old.txt").read_text() == "last"
 
@@ -167,10 +168,9 @@ except RuntimeError as error: print(error)
 """
 
 
-def test_a_kernel_that_uses_up_the_processes_leaves_the_server_its_own(own_stack: MakeStack) -> None:
+def test_a_kernel_that_uses_up_the_processes_leaves_both_servers_their_own(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    override = f"services:\n  workhorse:\n    pids_limit: {PROCESSES}\n"
-    (stack.folder / "docker-compose.override.yml").write_text(override)
+    stack.override(LAB, f"pids_limit: {PROCESSES}")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         assert client.login(PASSWORD).status_code == 302
@@ -183,22 +183,27 @@ def test_a_kernel_that_uses_up_the_processes_leaves_the_server_its_own(own_stack
                 assert save(other, "a.txt", "saved").ok
         assert stack.url.rpartition(":")[2] in stack.workhorse("status")
         assert stack.workhorse("healthcheck") == "The server answers.\n"
+        check = ["/opt/server/bin/python", "-I", "-m", "entrypoint.lab.healthcheck"]
+        assert stack.compose("exec", "-T", LAB, *check).stdout == "JupyterLab answers.\n"
         kernel.shut_down()
         assert client.run("print(6 * 7)") == "42\n"
 
 
-def test_status_answers_where_no_process_is_left(own_stack: MakeStack) -> None:
+def test_the_door_and_its_status_answer_where_the_lab_has_no_process_left(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    (stack.folder / "docker-compose.override.yml").write_text("services:\n  workhorse:\n    pids_limit: 300\n")
+    stack.override(LAB, "pids_limit: 300")
     stack.up()
     code = "import os, time\nwhile True:\n  try: os.fork() or time.sleep(1e5)\n  except OSError: time.sleep(1e5)"
     # Past the limit of kernels and terminals, by Docker's own way in.
-    stack.compose("exec", "-d", "-u", "1000", "workhorse", "python", "-c", code)
+    stack.compose("exec", "-d", "-u", "1000", LAB, "python", "-c", code)
     poll(lambda: "BlockingIOError" in forked(stack) or None, wanted="the end of the processes")
     assert "  Workhorse\n" in stack.workhorse("status")
+    # Nor has it a share in what the lab may start.
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
 
 
 def forked(stack: Stack) -> str:
     """What a program says that starts one more process."""
     python = ["/opt/server/bin/python", "-I", "-c", "import os; os.fork() or os._exit(0)"]
-    return stack.compose("exec", "-T", "-u", "1000", "workhorse", *python, check=False).stderr
+    return stack.compose("exec", "-T", "-u", "1000", LAB, *python, check=False).stderr
