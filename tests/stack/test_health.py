@@ -1,27 +1,37 @@
-"""The health check: it asks the running server, over TLS that it verifies, and answers soon."""
+"""The health checks: the door's asks the running server over TLS that it verifies, the lab's asks JupyterLab; soon."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 import requests
+from docker.models.containers import Container
 
-from tests.stacks import Stack, poll
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.stacks import DOOR, LAB, Stack, poll
 
 MakeStack = Callable[..., Stack]
 SECONDS_AFTER_READY = 2
+LAB_CHECK = ("/usr/bin/env", "-i", "/opt/server/bin/python", "-I", "-m", "entrypoint.lab.healthcheck")
 
 
 def healthcheck(stack: Stack, *options: str) -> tuple[int, str]:
-    result = stack.compose("exec", "-T", *options, "workhorse", "workhorse", "healthcheck", check=False)
+    result = stack.compose("exec", "-T", *options, DOOR, "workhorse", "healthcheck", check=False)
     return result.returncode, result.stdout.strip()
 
 
-def first_success(stack: Stack) -> tuple[datetime, datetime] | None:
+def lab_healthcheck(stack: Stack, *options: str) -> tuple[int, str]:
+    result = stack.compose("exec", "-T", *options, LAB, *LAB_CHECK, check=False)
+    return result.returncode, result.stdout.strip()
+
+
+def first_success(container: Container) -> tuple[datetime, datetime] | None:
     """When the first probe that found the server well began, and when the one before it was over."""
-    probes = stack.container.attrs["State"]["Health"]["Log"]
+    probes = container.attrs["State"]["Health"]["Log"]
     times = [(datetime.fromisoformat(probe["Start"]), datetime.fromisoformat(probe["End"])) for probe in probes]
     successes = [number for number, probe in enumerate(probes) if probe["ExitCode"] == 0]
     if not successes:
@@ -32,7 +42,7 @@ def first_success(stack: Stack) -> tuple[datetime, datetime] | None:
 
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 def test_it_reports_within_two_seconds_of_readiness(own_stack: MakeStack) -> None:
-    stack = own_stack(JUPYTER_PASSWORD="correct horse battery")
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.compose("up", "-d", "--no-build")
 
     def answered_at() -> datetime | None:
@@ -43,10 +53,25 @@ def test_it_reports_within_two_seconds_of_readiness(own_stack: MakeStack) -> Non
         return datetime.now(UTC)
 
     ready = poll(answered_at)
-    began, one_before_ended = poll(lambda: first_success(stack))
+    began, one_before_ended = poll(lambda: first_success(stack.container))
     # By the engine's clock, and without what a busy machine takes for a probe itself.
     assert (began - max(ready, one_before_ended)).total_seconds() < SECONDS_AFTER_READY
     assert stack.container.attrs["Config"]["Healthcheck"]["StartInterval"] == 10**9
+
+
+def test_the_lab_s_reports_within_two_seconds_of_readiness(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.compose("up", "-d", "--no-build", "--wait", DOOR)
+    stack.compose("stop", "-t", "1", LAB, check=False)
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        stack.compose("up", "-d", "--no-build", LAB)
+        # The door keeps it waiting until there is a lab to answer.
+        assert client.is_logged_in()
+        ready = datetime.now(UTC)
+        began, one_before_ended = poll(lambda: first_success(stack.lab))
+    assert (began - max(ready, one_before_ended)).total_seconds() < SECONDS_AFTER_READY
+    assert stack.lab.attrs["Config"]["Healthcheck"]["StartInterval"] == 10**9
 
 
 def test_it_ignores_proxies(stack: Stack) -> None:
@@ -56,24 +81,41 @@ def test_it_ignores_proxies(stack: Stack) -> None:
     assert healthcheck(stack, *variables) == (0, "The server answers.")
 
 
-def test_it_works_as_the_server_s_user_too(stack: Stack) -> None:
+def test_they_work_as_the_server_s_user_too(stack: Stack) -> None:
     assert healthcheck(stack, "-u", "1000") == (0, "The server answers.")
+    assert lab_healthcheck(stack, "-u", "1000") == (0, "JupyterLab answers.")
 
 
-def test_a_server_that_hangs_is_unhealthy(stack: Stack) -> None:
-    stack.shell("kill -STOP $(pgrep -P 1 -f entrypoint.lab.server)")
+@contextmanager
+def stopped(shell: Callable[[str], str], name: str) -> Iterator[None]:
+    """A server that hangs."""
+    shell(f"kill -STOP $(pgrep -P 1 -f {name})")
     try:
-        status, reason = healthcheck(stack)
+        yield
     finally:
-        stack.shell("kill -CONT $(pgrep -P 1 -f entrypoint.lab.server)")
+        shell(f"kill -CONT $(pgrep -P 1 -f {name})")
+
+
+def test_a_door_that_hangs_is_unhealthy_and_the_lab_is_not(stack: Stack) -> None:
+    with stopped(lambda script: stack.door_shell(script, user="1000"), "entrypoint.door.server"):
+        status, reason = healthcheck(stack)
+        assert lab_healthcheck(stack) == (0, "JupyterLab answers.")
     assert status == 1
     assert reason.startswith("The server does not answer")
 
 
+def test_a_lab_that_hangs_is_unhealthy_and_the_door_is_not(stack: Stack) -> None:
+    with stopped(stack.shell, "entrypoint.lab.server"):
+        status, reason = lab_healthcheck(stack)
+        assert healthcheck(stack) == (0, "The server answers.")
+    assert status == 1
+    assert reason.startswith("JupyterLab does not answer")
+
+
 def test_a_certificate_of_another_authority_is_unhealthy(stack: Stack) -> None:
-    stack.shell("mkdir -p /tmp/other && cd /tmp/other && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem "
-                "-out other.pem -subj /CN=other -days 2 2>/dev/null")  # fmt: skip
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out other.pem -subj /CN=other -days 2"
+    stack.door_shell(f"mkdir -p /tmp/other && cd /tmp/other && {make} 2>/dev/null")
     script = "/opt/server/bin/python -I -m entrypoint.door.healthcheck /tmp/other/other.pem 8888; echo $?"
-    answer = stack.shell(script)
+    answer = stack.door_shell(script)
     assert "certificate verify failed" in answer
     assert answer.endswith("1\n")
