@@ -56,6 +56,10 @@ PATHS = [
     b"/nbconvert/html/x",
     b"/api/me?permissions=x",
     b"/metrics",
+    b"/workhorse/report",
+    b"/workhorse/backup",
+    b"/x/../workhorse/report",
+    b"/%77orkhorse/report",
 ]
 HEADERS = [
     b"Host: evil.example.net",
