@@ -14,13 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from entrypoint.door.state import LAYOUT
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import IMAGE, MACHINE_AUTHORITIES, REPOSITORY, Stack, poll
+from tests.stacks import DOOR, LAB, MACHINE_AUTHORITIES, REPOSITORY, Stack, poll
 
 STAND_IN_BASE = "workhorse-base:local"
-# The last one whose state had no number of its layout yet.
-FIRST_VERSION = "cf76978"
+# The last one whose state had no number of its layout yet, and the last whose notebooks ran beside the server.
+FIRST_VERSION, ONE_CONTAINER = "cf76978", "dd477d0"
+IMAGES, CERTIFICATE = "images.yml", "/var/lib/workhorse/tls/server.pem"
 SETTING = ".jupyter/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 
 
@@ -30,35 +32,69 @@ def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 @dataclass(frozen=True)
 class OldVersion:
-    """An earlier version's image, on the base that this one was built on."""
+    """An earlier version, as a clone of it holds it, and its images on the base that this one was built on."""
 
-    image: str
+    folder: Path
+    services: tuple[str, ...]
     has_second_factor: bool
+    # The newest state that it knows; 0 where it doesn't ask how new a state is.
+    layout: int
+
+
+@dataclass(frozen=True)
+class OldStack(Stack):
+    """A project as an earlier version runs it: by that one's own Compose file."""
+
+    old: OldVersion
+
+    @property
+    def _files(self) -> list[str]:
+        return ["-f", str(self.old.folder / "docker-compose.yml"), "-f", str(self.old.folder / IMAGES)]
+
+    def shell(self, script: str, user: str = "1000", check: bool = True) -> str:
+        service = self.old.services[-1]
+        return self.compose("exec", "-T", "-u", user, service, "/bin/bash", "-lc", script, check=check).stdout
 
 
 def has(commit: str, path: str = "") -> bool:
     return git("cat-file", "-e", f"{commit}:{path}").returncode == 0
 
 
-@pytest.fixture(scope="module", params=[FIRST_VERSION, "HEAD~1"], ids=["first version", "previous commit"])
+def layout_of(commit: str) -> int:
+    found = git("grep", "-h", "^LAYOUT = ", commit, "--", "*state.py").stdout.decode()
+    return int(found.split()[-1]) if found else 0
+
+
+@pytest.fixture(
+    scope="module",
+    params=[FIRST_VERSION, ONE_CONTAINER, "HEAD~1"],
+    ids=["first version", "one container", "previous commit"],
+)
 def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldVersion]:
     commit = request.param
     if not has(commit):
         pytest.skip(f"this clone doesn't hold {commit} to upgrade from: git fetch --unshallow")
-    # Runs beside this one may be of another commit.
-    image = f"workhorse-test-{secrets.token_hex(4)}"
-    build(commit, tmp_path_factory.mktemp("old"), image)
-    yield OldVersion(image, has(commit, "entrypoint/login/second_factor.py"))
-    subprocess.run(["docker", "image", "rm", image], check=True, capture_output=True)
-
-
-def build(commit: str, folder: Path, image: str) -> None:
+    folder = tmp_path_factory.mktemp("old")
     with tarfile.open(fileobj=io.BytesIO(git("archive", commit).stdout)) as archive:
         archive.extractall(folder, filter="data")
+    services = (DOOR, LAB) if has(commit, "entrypoint/lab/__main__.py") else (DOOR,)
+    # Runs beside this one may be of another commit.
+    images = {service: f"workhorse-test-{secrets.token_hex(4)}" for service in services}
+    targets = {DOOR: ["--target=door"], LAB: ["--target=lab"]} if LAB in services else {DOOR: []}
+    for service, image in images.items():
+        build(folder, image, targets[service])
+    named = ", ".join(f"{service}: {{image: {image}}}" for service, image in images.items())
+    (folder / IMAGES).write_text(f"services: {{{named}}}\n")
+    has_second_factor = b"second_factor.py\n" in git("ls-tree", "-r", "--name-only", commit).stdout
+    yield OldVersion(folder, services, has_second_factor, layout_of(commit))
+    subprocess.run(["docker", "image", "rm", *images.values()], check=True, capture_output=True)
+
+
+def build(folder: Path, image: str, target: list[str]) -> None:
     secret = MACHINE_AUTHORITIES if MACHINE_AUTHORITIES.exists() else folder / "image" / "empty"
     base = os.environ.get("BASE_IMAGE") or (STAND_IN_BASE if has_image(STAND_IN_BASE) else "")
     options = [f"--build-arg=BASE_IMAGE={base}"] if base else []
-    command = ["docker", "build", "-q", f"--secret=id=ca,src={secret}", *options, "-t", image, str(folder)]
+    command = ["docker", "build", "-q", f"--secret=id=ca,src={secret}", *options, *target, "-t", image, str(folder)]
     subprocess.run(command, check=True, capture_output=True)
 
 
@@ -66,8 +102,8 @@ def has_image(name: str) -> bool:
     return subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False).returncode == 0
 
 
-def use_image(stack: Stack, image: str) -> None:
-    (stack.folder / "docker-compose.override.yml").write_text(f"services: {{workhorse: {{image: {image}}}}}\n")
+def earlier(stack: Stack, old: OldVersion) -> OldStack:
+    return OldStack(stack.folder, stack.project, stack.port, old)
 
 
 def work(client: Client, stack: Stack) -> None:
@@ -94,29 +130,28 @@ def recovery_codes(stack: Stack) -> list[str]:
 
 
 def logins(stack: Stack) -> list[dict[str, object]]:
-    listed: list[dict[str, object]] = json.loads(stack.shell("cat /var/lib/workhorse/logins.json || echo []"))
+    listed: list[dict[str, object]] = json.loads(stack.door_shell("cat /var/lib/workhorse/logins.json || echo []"))
     return listed
 
 
 def test_an_upgrade_keeps_everything(own_stack: Callable[..., Stack], old: OldVersion) -> None:
     stack = own_stack(TOTP="on" if old.has_second_factor else "off")
-    use_image(stack, old.image)
-    stack.up()
-    spent, unspent = recovery_codes(stack)[:2] if old.has_second_factor else ("", "")
-    authority, password = stack.authority(), stack.generated_password()
-    trusted, certificate = authority.read_bytes(), stack.shell("sha256sum /var/lib/workhorse/tls/server.pem")
+    before = earlier(stack, old)
+    before.up()
+    spent, unspent = recovery_codes(before)[:2] if old.has_second_factor else ("", "")
+    authority, password = before.authority(), before.generated_password()
+    trusted, certificate = authority.read_bytes(), before.door_shell(f"sha256sum {CERTIFICATE}")
     with Client(stack.url, authority) as client:
         assert client.login(password, spent).status_code == 302
-        work(client, stack)
+        work(client, before)
         client.session.close()
-        old_id, listed = stack.container.attrs["Image"], logins(stack)
+        old_id, listed = before.container.attrs["Image"], logins(before)
         assert len(listed) == old.has_second_factor
-        use_image(stack, IMAGE)
         stack.up()
         assert stack.container.attrs["Image"] != old_id
         assert stack.authority().read_bytes() == trusted
-        assert stack.shell("sha256sum /var/lib/workhorse/tls/server.pem") == certificate
-        assert stack.shell("cat /var/lib/workhorse/layout") == "1"
+        assert stack.door_shell(f"sha256sum {CERTIFICATE}") == certificate
+        assert stack.door_shell("cat /var/lib/workhorse/layout") == str(LAYOUT)
         # The session is the same one: whoever was logged in is so still.
         assert client.is_logged_in()
         assert_work_is_there(client, stack)
@@ -128,7 +163,9 @@ def test_an_upgrade_keeps_everything(own_stack: Callable[..., Stack], old: OldVe
     assert "made up now" not in stack.log()
 
 
-def test_a_downgrade_by_one_version_serves_the_same_work(own_stack: Callable[..., Stack], old: OldVersion) -> None:
+def test_a_downgrade_serves_the_same_work_or_is_refused_and_changes_nothing(
+    own_stack: Callable[..., Stack], old: OldVersion
+) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
     authority = stack.authority()
@@ -136,28 +173,40 @@ def test_a_downgrade_by_one_version_serves_the_same_work(own_stack: Callable[...
         client.login(PASSWORD)
         work(client, stack)
         client.session.close()
-        for image in (old.image, IMAGE):
-            use_image(stack, image)
-            stack.up()
-            assert stack.authority().read_bytes() == authority.read_bytes()
+        if 0 < old.layout < LAYOUT:
+            stack.compose("down")
+            assert_refuses(earlier(stack, old), LAYOUT, old.layout)
+            versions: tuple[Stack, ...] = (stack,)
+        else:
+            versions = (earlier(stack, old), stack)
+        for version in versions:
+            version.compose("up", "-d", "--no-build", "--wait", "--remove-orphans")
+            assert version.authority().read_bytes() == authority.read_bytes()
             assert client.is_logged_in()
-            assert_work_is_there(client, stack)
+            assert_work_is_there(client, version)
             client.session.close()
+
+
+def assert_refuses(stack: Stack, layout: int, known: int) -> None:
+    """A start on a state that is too new says so, and leaves it as it is."""
+    describe = "cd /state; find . -type f -exec sha256sum {} + | sort; find . -printf '%p %m %U %G %T@\\n' | sort"
+    before = stack.in_state_volume(describe)
+    result = stack.compose("run", "--rm", "-T", DOOR, check=False)
+    assert result.returncode == 1
+    compose_s = ("Container", "Network", "Volume")
+    first, remedy = [line for line in result.stderr.splitlines() if not any(word in line for word in compose_s)]
+    numbers = f"layout {layout}; this one knows up to {known}"
+    assert first == f"The volume 'state' was written by a newer Workhorse ({numbers})."
+    assert "Go back to the newer one" in remedy
+    assert stack.in_state_volume(describe) == before
 
 
 def test_a_state_of_a_newer_version_ends_the_start_and_stays_as_it_is(own_stack: Callable[..., Stack]) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
     stack.compose("down")
-    stack.in_state_volume("echo 2 >/state/layout")
-    describe = "cd /state; find . -type f -exec sha256sum {} + | sort; find . -printf '%p %m %U %G %T@\\n' | sort"
-    before = stack.in_state_volume(describe)
-    result = stack.compose("run", "--rm", "-T", "workhorse", check=False)
-    assert result.returncode == 1
-    first, remedy = [line for line in result.stderr.splitlines() if "Container" not in line and "Network" not in line]
-    assert first == "The volume 'state' was written by a newer Workhorse (layout 2; this one knows up to 1)."
-    assert "Go back to the newer one" in remedy
-    assert stack.in_state_volume(describe) == before
-    stack.in_state_volume("echo 1 >/state/layout")
+    stack.in_state_volume(f"echo {LAYOUT + 1} >/state/layout")
+    assert_refuses(stack, LAYOUT + 1, LAYOUT)
+    stack.in_state_volume(f"echo {LAYOUT} >/state/layout")
     stack.up()
     poll(lambda: stack.container.attrs["State"]["Health"]["Status"] == "healthy" or None, wanted="health")
