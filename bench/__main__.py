@@ -1,29 +1,35 @@
-"""Measures Workhorse beside a plain JupyterLab: start, memory, health check, guesses, size. It judges nothing."""
+"""Measures Workhorse beside a plain JupyterLab: start, memory, cells, checks, guesses, size. It judges nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import docker
 from docker.models.containers import Container
 
-from bench.contestants import build_peer, locked_version, peer, variant, workhorse
-from bench.guessing import kernel_trips
+from bench.contestants import PEER_TOKEN, build_peer, containers_of, locked_version, peer, variant, workhorse
+from bench.guessing import kernel_trips, login_cookies
 from bench.health import an_hour_of, health_checks
-from bench.login_page import LoginPage, end, start, trusting
+from bench.login_page import Page, end, start, trusting
 from bench.preparation import preparation_seconds
+from bench.round_trips import cells
 from bench.size import REMARK, image_size
 from bench.spread import RUNS, Comparison, Spread
-from bench.start_up import first_starts, warm_starts
+from bench.start_up import first_starts, starts_to_jupyterlab, warm_starts
 from bench.table import comparison_table, table
 from bench.tls import tls_connections
-from tests.stacks import IMAGE
+from tests.stacks import IMAGE, LAB_IMAGE
 
 NOTES = """\
 A start counts from Docker's API to the login page; Workhorse's password is set, so each start verifies it.
-Idle memory: the cgroup's less inactive file cache, after one login page. A health check's CPU: all of the cgroup's,
-the server's answer too; an hour holds 120 of Workhorse's and 1200 of the Jupyter Docker Stacks' (requests, every 3 s).
+Workhorse's two containers start at once; the login page is the door's, which waits for no lab.
+Idle memory: the cgroups' less inactive file cache, door and lab together, after one login page. A health check's CPU:
+all of the cgroup's, the server's answer too, door and lab together; an hour holds 120 of Workhorse's and 1200 of the
+Jupyter Docker Stacks' (requests, every 3 s).
+A cell: from asking a kernel to run `1` to its idle, 200 a run; 20 MB of output: the same for 20 prints of 1 MB each.
+Straight to the lab is by its own socket, past the door, to the same kernel.
 A kernel's round trip: a person who is logged in asks it to run nothing, 100 times a run, or for 8 s where that takes
 longer; each run without guesses is followed by one with. The guesses come from one process, over 16 connections, to
 a peer that has a password too; who waits for an answer guesses no more meanwhile.
@@ -36,15 +42,27 @@ def main() -> None:
     client = docker.from_env()
     build_peer()
     print(introduction(), flush=True)
-    with both(client) as (ours, our_page, theirs, their_page):
-        comparisons = warm_starts(ours, our_page, theirs, their_page)
-        preparation, bare = preparation_seconds(client, ours)
-        checks = with_servers(client, ours, our_page, theirs, their_page)
-    comparisons.insert(1, first_starts(client))
-    print(comparison_table([*comparisons, checks, an_hour_of(checks), *kernel_trips(client), *tls_connections(client)]))
-    print(NOTES + "\nWhere a warm start goes\n" + warm_start_parts(comparisons[0].ours, preparation, bare))
-    print("\nThe image\n" + table(image_size(client, IMAGE)) + f"\n{REMARK}")
+    with both(client) as (ours, theirs):
+        warm, memory = warm_starts(ours.containers, ours.page, theirs.containers, theirs.page)
+        to_lab = starts_to_jupyterlab(ours.containers, ours.jupyterlab, theirs.containers, theirs.jupyterlab)
+        preparation, bare = preparation_seconds(client, ours.containers[0])
+        checks = with_servers(client, ours, theirs)
+    starts = (warm, to_lab, first_starts(client), memory, checks, an_hour_of(checks))
+    print(comparison_table([*starts, *cells(client), *kernel_trips(client), *tls_connections(client)]))
+    print(NOTES + "\nWhere a warm start of the door goes\n" + warm_start_parts(warm.ours, preparation, bare))
+    for name, image in (("door", IMAGE), ("lab", LAB_IMAGE)):
+        print(f"\nThe {name}'s image\n" + table(image_size(client, image)))
+    print(REMARK)
     client.close()
+
+
+@dataclass(frozen=True)
+class Side:
+    """What starts together, the login page, and what JupyterLab answers who is logged in."""
+
+    containers: tuple[Container, ...]
+    page: Page
+    jupyterlab: Page
 
 
 def introduction() -> str:
@@ -57,27 +75,28 @@ def introduction() -> str:
 
 
 @contextmanager
-def both(client: docker.DockerClient) -> Iterator[tuple[Container, LoginPage, Container, LoginPage]]:
+def both(client: docker.DockerClient) -> Iterator[tuple[Side, Side]]:
     """Workhorse and the peer, stopped, after a first start each, which fills volumes and file caches."""
-    with workhorse() as stack, peer(client) as (theirs, their_port):
+    with workhorse() as stack, peer(client) as (container, their_port):
         stack.up()
-        ours = client.containers.get(stack.container.id or "")
-        our_page, their_page = LoginPage(stack.port, trusting(ours)), LoginPage(their_port)
-        start(theirs, their_page)
-        end(ours)
-        end(theirs)
-        yield ours, our_page, theirs, their_page
+        containers = containers_of(client, stack)
+        our_page, their_page = Page(stack.port, trusting(containers[0])), Page(their_port)
+        cookies = login_cookies(stack.url, stack.authority())
+        ours = Side(containers, our_page, our_page.of_jupyterlab(cookie=cookies))
+        theirs = Side((container,), their_page, their_page.of_jupyterlab(token=PEER_TOKEN))
+        start(theirs.containers, their_page)
+        end(ours.containers)
+        end(theirs.containers)
+        yield ours, theirs
 
 
-def with_servers(
-    client: docker.DockerClient, model: Container, our_page: LoginPage, theirs: Container, their_page: LoginPage
-) -> Comparison:
-    """The health checks, on both servers running."""
+def with_servers(client: docker.DockerClient, ours: Side, theirs: Side) -> Comparison:
+    """The health checks, on all servers running."""
     with ExitStack() as stack:
-        ours = stack.enter_context(variant(client, model))
-        start(ours, our_page)
-        start(theirs, their_page)
-        return health_checks(ours, theirs)
+        door, lab = (stack.enter_context(variant(client, model)) for model in ours.containers)
+        start((door, lab), ours.jupyterlab)
+        start(theirs.containers, theirs.page)
+        return health_checks(door, lab, theirs.containers[0])
 
 
 def warm_start_parts(whole: Spread, preparation: Spread, bare: Spread) -> str:

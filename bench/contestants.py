@@ -21,6 +21,8 @@ from tests.stacks import MACHINE_AUTHORITIES, REPOSITORY, Stack, free_port, new_
 
 PREFIX = "workhorse-bench"
 PEER_IMAGE = f"{PREFIX}-peer"
+# In bench/peer/Dockerfile.
+PEER_TOKEN = "a-token-of-the-bench"  # noqa: S105
 # A set password is the dearer case: a warm start verifies it against the kept hash.
 PASSWORD = "four words of the bench"  # noqa: S105
 
@@ -35,6 +37,12 @@ def workhorse() -> Iterator[Stack]:
         with prepared(stack):
             stack.compose("create", "--no-build")
             yield stack
+
+
+def containers_of(client: docker.DockerClient, stack: Stack) -> tuple[Container, Container]:
+    """The door's and the lab's, from a client that stays open."""
+    door, lab = (client.containers.get(each.id or "") for each in (stack.container, stack.lab))
+    return door, lab
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from docker.models.containers import Container
 from jupyter_server.auth import passwd
 
 from bench.contestants import PASSWORD, PEER_IMAGE, PREFIX, removed, workhorse
-from bench.login_page import LoginPage, start
+from bench.login_page import Page, start
 from bench.spread import RUNS, Comparison, Spread
 from tests.stacks import REPOSITORY, free_port, poll
 
@@ -98,17 +98,34 @@ def guesses(url: str, authority: Path | None) -> Iterator[None]:
 
 
 @contextmanager
-def person(url: str, authority: Path | None) -> Iterator[Person]:
+def logged_in(url: str, authority: Path | None) -> Iterator[requests.Session]:
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(authority) if authority else True
         session.get(f"{url}/login", timeout=30)
-        token = session.cookies["_xsrf"]
-        form = {"password": PASSWORD, "_xsrf": token}
+        form = {"password": PASSWORD, "_xsrf": session.cookies["_xsrf"]}
         assert session.post(f"{url}/login", data=form, allow_redirects=False, timeout=30).status_code == 302
-        kernel = session.post(f"{url}/api/kernels", json={}, headers={"X-XSRFToken": token}, timeout=30).json()["id"]
-        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
-        yield Person(url, authority, kernel, cookies)
+        yield session
+
+
+def cookies_of(session: requests.Session) -> str:
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
+
+
+def login_cookies(url: str, authority: Path | None) -> str:
+    """What a browser sends that is logged in."""
+    with logged_in(url, authority) as session:
+        return cookies_of(session)
+
+
+@contextmanager
+def person(url: str, authority: Path | None) -> Iterator[Person]:
+    with logged_in(url, authority) as session:
+        # By its own address, since Jupyter gives another token to who is logged in.
+        session.get(f"{url}/api/status", timeout=30)
+        headers = {"X-XSRFToken": session.cookies["_xsrf"]}
+        kernel = session.post(f"{url}/api/kernels", json={}, headers=headers, timeout=30).json()["id"]
+        yield Person(url, authority, kernel, cookies_of(session))
 
 
 @contextmanager
@@ -120,17 +137,17 @@ def our_person() -> Iterator[Person]:
 
 
 @contextmanager
-def their_person(client: docker.DockerClient) -> Iterator[Person]:
+def their_person(client: docker.DockerClient, *options: str) -> Iterator[Person]:
     """Logged in to the peer with a password, which jupyter-server checks as it comes."""
     port = free_port()
-    words = ["--ip=0.0.0.0", "--no-browser", "--allow-root", "--IdentityProvider.token="]
+    words = [*options, "--ip=0.0.0.0", "--no-browser", "--allow-root", "--IdentityProvider.token="]
     words.append(f"--PasswordIdentityProvider.hashed_password={passwd(PASSWORD)}")
     container: Container = client.containers.create(
         PEER_IMAGE, ["/opt/peer/bin/jupyter", "lab", *words], name=f"{PREFIX}-guessed-{port}",
         ports={"8888/tcp": ("127.0.0.1", port)},
     )  # fmt: skip
     with removed(container):
-        start(container, LoginPage(port))
+        start([container], Page(port))
         with person(f"http://127.0.0.1:{port}", None) as somebody:
             yield somebody
 

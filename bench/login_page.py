@@ -1,10 +1,12 @@
-"""The login page as a browser meets it: over a fresh connection each time, with the certificate verified."""
+"""Pages as a browser meets them: over a fresh connection each time, with the certificate verified."""
 
 from __future__ import annotations
 
 import ssl
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
 from docker.models.containers import Container
@@ -16,18 +18,26 @@ DEADLINE_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class LoginPage:
-    """Where the page is; without TLS where there is no context."""
+class Page:
+    """Where a page is, the login's unless told otherwise, and what it holds; without TLS where there is no context."""
 
     port: int
     tls: ssl.SSLContext | None = None
+    path: str = "/login"
+    holds: bytes = b'name="password"'
+    cookie: str = ""
+
+    def of_jupyterlab(self, cookie: str = "", token: str = "") -> Page:
+        """An answer of JupyterLab's own, for who is logged in."""
+        path = "/api/status" + (f"?token={token}" if token else "")
+        return replace(self, path=path, holds=b'"kernels"', cookie=cookie)
 
     def answers(self) -> bool:
         connection = self._connection()
         try:
-            connection.request("GET", "/login")
+            connection.request("GET", self.path, headers={"Cookie": self.cookie} if self.cookie else {})
             response = connection.getresponse()
-            return response.status == 200 and b'name="password"' in response.read()
+            return response.status == 200 and self.holds in response.read()
         except (OSError, HTTPException):
             return False
         finally:
@@ -52,18 +62,24 @@ def blind() -> ssl.SSLContext:
     return context
 
 
-def start(container: Container, page: LoginPage) -> float:
-    """Starts a container and returns the seconds until its login page has answered."""
-    began = time.perf_counter()
-    container.start()
-    while not page.answers():
-        if time.perf_counter() - began > DEADLINE_SECONDS:
-            raise TimeoutError(f"no login page within {DEADLINE_SECONDS} s:\n{container.logs()!r}")
-        time.sleep(POLL_SECONDS)
-    return time.perf_counter() - began
+def start(containers: Sequence[Container], page: Page) -> float:
+    """Starts containers at once, as Compose does, and returns the seconds until their page has answered."""
+    with ThreadPoolExecutor(len(containers)) as starters:
+        began = time.perf_counter()
+        started = [starters.submit(each.start) for each in containers]
+        while not page.answers():
+            if time.perf_counter() - began > DEADLINE_SECONDS:
+                raise TimeoutError(f"no page within {DEADLINE_SECONDS} s:\n{[each.logs() for each in containers]!r}")
+            time.sleep(POLL_SECONDS)
+        seconds = time.perf_counter() - began
+        for each in started:
+            each.result()
+    return seconds
 
 
-def end(container: Container) -> None:
-    """Ends a server at once; how it stops is measured nowhere."""
-    container.kill()
-    container.wait()
+def end(containers: Sequence[Container]) -> None:
+    """Ends servers at once; how they stop is measured nowhere."""
+    for each in containers:
+        each.kill()
+    for each in containers:
+        each.wait()

@@ -1,7 +1,8 @@
-"""The memory of an idle server, as `docker stats` counts it: the cgroup's without the file cache that can go."""
+"""The memory of idle servers, as `docker stats` counts it: the cgroup's without the file cache that can go."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from docker.models.containers import Container
@@ -13,12 +14,12 @@ MEBIBYTE = 2**20
 TOLERANCE_MEBIBYTES = 0.25
 
 
-def settled_memory(container: Container) -> float:
-    """Mebibytes, read again until the server has come to rest."""
-    readings = [read_memory(container)]
+def settled_memory(containers: Sequence[Container]) -> float:
+    """Mebibytes of all together, read again until they have come to rest."""
+    readings = [sum(map(read_memory, containers))]
 
     def rests() -> float | None:
-        readings.append(read_memory(container))
+        readings.append(sum(map(read_memory, containers)))
         return readings[-1] if abs(readings[-1] - readings[-2]) < TOLERANCE_MEBIBYTES else None
 
     return poll(rests, wanted="memory at rest")

@@ -1,4 +1,4 @@
-"""The image's size, by part."""
+"""The images' sizes, by part."""
 
 from __future__ import annotations
 
