@@ -84,6 +84,12 @@ def _listening(places: Places) -> dict[str, Any]:
         return {"ip": "*", "port": PORT, "port_retries": 0}
     return {
         "sock": str(places.socket),
+        # What a person has set for a Jupyter of their own would end this one, or keep the door out.
+        "port": PORT,
+        "file_to_run": "",
+        "certfile": "",
+        "keyfile": "",
+        "base_url": "/",
         # Whoever the door runs as; nobody else sees the folder.
         "sock_mode": "0666",
         # The door's word on who asks, and that it is by TLS.
