@@ -33,11 +33,15 @@ def docker(*arguments: str) -> str:
 
 @pytest.mark.parametrize("bounds", BOUNDS.values(), ids=BOUNDS)
 @pytest.mark.parametrize(("user", "uid"), [([], "1000"), (["--user", "54321:0"], "54321")], ids=["root", "anybody"])
-def test_a_command_runs_as_the_person_in_the_person_s_world(bounds: list[str], user: list[str], uid: str) -> None:
+def test_a_command_runs_as_the_person_in_the_person_s_world(
+    tmp_path: Path, bounds: list[str], user: list[str], uid: str
+) -> None:
     script = "id -u; echo $USER $HOME; cd; touch mine /repositories/mine; python -c 'import numpy; print(6 * 7)'"
-    folders = ["--tmpfs=/home/workhorse:mode=1777,exec", "--tmpfs=/repositories:mode=1777"]
+    tmp_path.chmod(0o777)
+    folders = ["--tmpfs=/home/workhorse:mode=1777,exec", "-v", f"{tmp_path}:/repositories"]
     told = docker("run", "--rm", *bounds, *user, *folders, LAB_IMAGE, "bash", "-euc", script)
-    assert told.split() == [uid, "workhorse", "/home/workhorse", "42"]
+    # Before it stands whose the folder is now.
+    assert told.splitlines()[-3:] == [uid, "workhorse /home/workhorse", "42"]
 
 
 @contextmanager
@@ -56,8 +60,16 @@ def log_of(name: str) -> str:
     return subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
 
 
-def token_told_by(name: str) -> str:
+def token_told_by(name: str, url: str) -> str:
+    poll(lambda: answers(url) or None, wanted="a JupyterLab")
     return poll(lambda: TOKEN.search(log_of(name)), wanted="the address with its token")[1]
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/api", timeout=30).ok
+    except requests.RequestException:
+        return False
 
 
 @contextmanager
@@ -70,7 +82,7 @@ def logged_in(url: str, token: str) -> Iterator[Client]:
 
 @pytest.mark.parametrize("user", USERS.values(), ids=USERS)
 def test_with_no_command_jupyterlab_answers_with_its_token_and_a_kernel_runs(user: list[str]) -> None:
-    with lab_alone(*user) as (name, url), logged_in(url, token_told_by(name)) as client:
+    with lab_alone(*user) as (name, url), logged_in(url, token_told_by(name, url)) as client:
         assert client.run("print(6 * 7)") == "42\n"
         assert client.run("import os; print(os.getuid())") == f"{user[1].split(':')[0] if user else 1000}\n"
         assert client.api("GET", "contents")["type"] == "directory"
@@ -79,7 +91,7 @@ def test_with_no_command_jupyterlab_answers_with_its_token_and_a_kernel_runs(use
 
 def test_nobody_comes_in_without_the_token() -> None:
     with lab_alone() as (name, url):
-        token = token_told_by(name)
+        token = token_told_by(name, url)
         for query in ("", "?token=", "?token=" + "0" * len(token)):
             assert requests.get(f"{url}/api/contents{query}", timeout=30).status_code == 403
         handshake = f"ws{url.removeprefix('http')}/api/events/subscribe"
@@ -91,7 +103,7 @@ def test_nobody_comes_in_without_the_token() -> None:
 
 
 def test_it_ends_when_it_is_told_to() -> None:
-    with lab_alone() as (name, _):
-        token_told_by(name)
+    with lab_alone() as (name, url):
+        token_told_by(name, url)
         docker("stop", "-t", "10", name)
         assert docker("inspect", "-f", "{{.State.ExitCode}}", name).strip() == "0"
