@@ -30,7 +30,8 @@ def test_the_configuration_calls_nobody_and_listens_behind_the_door_alone(places
     written, said = config(places)
     assert said == []
     assert written["ServerApp"]["sock"] == str(places.socket)
-    assert "port" not in written["ServerApp"]
+    # Any other beside a socket would end Jupyter.
+    assert written["ServerApp"]["port"] == 8888
     assert written["LabApp"]["news_url"] == ""
     assert written["LabApp"]["extension_manager"] == "readonly"
     assert written["FileContentsManager"]["delete_to_trash"] is False
