@@ -45,10 +45,11 @@ def start(environ: Mapping[str, str], arguments: list[str]) -> None:
     # As the person, who can do no more harm here than in a notebook.
     judge_home(places.home, identity.user)
     environment = person_environment(environ, places)
+    without_venv = prepare_venv(places.home, environment)
     if arguments:
         become(arguments, environment)
     warnings = (
-        prepare_venv(places.home, environment),
+        without_venv,
         reason_not_writable(places.repositories, identity.user, host_folder),
         *tell_folder(places, host_folder),
     )
