@@ -121,6 +121,10 @@ class Stack:
         """Everything that the door, and then the lab, has said so far; empty where there is neither."""
         return "".join(map(self._log_of, (DOOR, LAB)))
 
+    def door_log(self) -> str:
+        """What the door alone has said, so that what is new stands at the end."""
+        return self._log_of(DOOR)
+
     def _log_of(self, service: str) -> str:
         name = self.compose("ps", "-aq", service, check=False).stdout.strip()
         if not name:
@@ -162,6 +166,12 @@ class Stack:
     @property
     def lab(self) -> Container:
         return self._container(LAB)
+
+    @property
+    def address(self) -> str:
+        """The door's own in its network, past the port that Docker publishes."""
+        networks = self.container.attrs["NetworkSettings"]["Networks"].values()
+        return str(next(iter(networks))["IPAddress"])
 
     def _container(self, service: str) -> Container:
         name = self.compose("ps", "-aq", service).stdout.strip()

@@ -18,6 +18,7 @@ from tests.guesses import DOCKER_NETWORKS, TOO_MANY, WRONG, flood, guess, is_sig
 from tests.stacks import Stack, new_stack, poll, running
 
 MakeStack = Callable[..., Stack]
+SERVER = "$(pgrep -P 1 -f entrypoint.door.server)"
 HOSTILE = (
     "", ",", "999.1.1.1", "::::", "127.0.0.1, " * 2000, "[", "fe80::1%" + "x" * 100, "'; DROP", "\xff\xfe", "unknown",
     "1.2.3.4:99999999", "[::1]:x", "%s%n", "١.٢.٣.٤".encode().decode("latin-1"),
@@ -214,15 +215,14 @@ def many_addresses(network: int) -> list[str | None]:
 
 
 def lanes(stack: Stack) -> int:
-    """How many threads of the server check guesses: those that give way to the others (see proc_pid_stat(5))."""
-    nices = stack.shell("awk '{print $19}' /proc/$(pgrep -P 1)/task/*/stat").split()
+    """How many threads of the door check guesses: those that give way to the others (see proc_pid_stat(5))."""
+    nices = stack.door_shell(f"awk '{{print $19}}' /proc/{SERVER}/task/*/stat").split()
     return nices.count("10")
 
 
 def server_memory(stack: Stack) -> int:
-    """The server's own memory, in bytes."""
-    server = "$(pgrep -P 1 -f entrypoint.lab.server)"
-    return 1024 * int(stack.shell(f"awk '/^RssAnon/ {{print $2}}' /proc/{server}/status"))
+    """The door's own memory, in bytes."""
+    return 1024 * int(stack.door_shell(f"awk '/^RssAnon/ {{print $2}}' /proc/{SERVER}/status"))
 
 
 def test_a_crash_of_the_server_gives_no_guess_back(own_stack: MakeStack) -> None:
@@ -231,7 +231,7 @@ def test_a_crash_of_the_server_gives_no_guess_back(own_stack: MakeStack) -> None
     authority = stack.authority()
     use_up(stack, authority)
     refusal(stack, authority, at_least_seconds=30)
-    stack.compose("kill")
+    stack.compose("kill", "workhorse")
     stack.up()
     with visitor(stack, authority) as client:
         waiting = client.login(PASSWORD)

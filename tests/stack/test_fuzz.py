@@ -148,5 +148,6 @@ def fuzz(stack: Stack, tls: ssl.SSLContext, form: Form, chance: random.Random, r
 
 
 def server_memory(stack: Stack) -> int:
-    server = "$(pgrep -P 1 -f entrypoint.lab.server)"
-    return 1024 * int(stack.shell(f"awk '/^RssAnon/ {{print $2}}' /proc/{server}/status"))
+    """The door's own, in bytes."""
+    server = "$(pgrep -P 1 -f entrypoint.door.server)"
+    return 1024 * int(stack.door_shell(f"awk '/^RssAnon/ {{print $2}}' /proc/{server}/status"))

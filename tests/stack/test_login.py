@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.clients import Client
+from tests.clients import Client, Kernel
 from tests.conftest import PASSWORD
 from tests.stacks import Stack, poll
 
@@ -62,18 +62,23 @@ def test_a_password_file_opens(own_stack: MakeStack) -> None:
     assert not [line for line in environment if PASSWORD in line]
 
 
-def test_a_restart_keeps_the_login_and_a_changed_password_ends_it(own_stack: MakeStack) -> None:
+def test_a_restart_keeps_the_login_and_a_changed_password_ends_it_and_no_kernel(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
-        stack.compose("up", "-d", "--no-build", "--force-recreate", "--wait")
+        kernel = client.start_kernel()
+        kernel.run("kept = 'kept'")
+        stack.compose("up", "-d", "--no-build", "--force-recreate", "--no-deps", "--wait", "workhorse")
         assert client.is_logged_in()
         stack.set(JUPYTER_PASSWORD="another horse battery")
         stack.up()
         assert not client.is_logged_in()
         assert client.login(PASSWORD).status_code == 401
         assert client.login("another horse battery").status_code == 302
+        assert Kernel(client, kernel.id).run("print(kept)") == "kept\n"
+        stack.compose("up", "-d", "--no-build", "--force-recreate", "--wait")
+        assert client.is_logged_in()
 
 
 def test_a_made_up_password_is_in_the_log_once_and_stays(own_stack: MakeStack) -> None:
@@ -81,7 +86,7 @@ def test_a_made_up_password_is_in_the_log_once_and_stays(own_stack: MakeStack) -
     stack.up()
     password = stack.generated_password()
     assert password not in stack.workhorse("status")
-    stack.compose("restart")
+    stack.compose("restart", "workhorse")
     stack.up()
     assert stack.log().count(password) == 1
     with Client(stack.url, stack.authority()) as client:
@@ -102,7 +107,7 @@ def test_a_lost_password_is_replaced(own_stack: MakeStack) -> None:
     old = stack.generated_password()
     new = re.search(r"shown this once: (\S+)", stack.workhorse("reset-password"))
     assert new
-    stack.compose("restart")
+    stack.compose("restart", "workhorse")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         assert client.login(old).status_code == 401

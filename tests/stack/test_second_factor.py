@@ -62,7 +62,7 @@ def fresh_code(phone: Phone) -> str:
 
 
 def test_without_a_phone_nobody_gets_in_and_the_log_says_which_command(stack: Stack, authority: Path) -> None:
-    stack.shell(f"rm -f {STATE}")
+    stack.door_shell(f"rm -f {STATE}")
     for code in (None, "", "000000"):
         assert login(stack, authority, "203.0.113.1", code)[0] == 401
     told = "TOTP is on, but no phone is enrolled, or the enrolment can't be read, so nobody can log in."
@@ -139,7 +139,7 @@ def test_a_code_opens_once_for_many_at_the_same_time(stack: Stack, authority: Pa
 def test_a_spent_code_stays_spent_after_a_restart(stack: Stack, authority: Path, phone: Phone) -> None:
     code = fresh_code(phone)
     assert login(stack, authority, "203.0.113.5", code)[0] == 302
-    stack.compose("restart", "-t", "5")
+    stack.compose("restart", "-t", "5", "workhorse")
     stack.up()
     assert login(stack, authority, "203.0.113.5", code)[0] == 401
 
@@ -172,11 +172,11 @@ DAMAGE = (
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_second_factor_lets_nobody_in(stack: Stack, authority: Path, phone: Phone, damage: str) -> None:
-    stack.shell(damage.replace("F", STATE))
+    stack.door_shell(damage.replace("F", STATE), user="1000")
     for code in (fresh_code(phone), phone.recovery_codes[0], ""):
         assert login(stack, authority, f"198.51.100.{DAMAGE.index(damage)}", code)[0] == 401
     stack.workhorse("totp")
-    assert stack.shell(f"stat -c '%a %F' {STATE}") == "600 regular file\n"
+    assert stack.door_shell(f"stat -c '%a %F' {STATE}") == "600 regular file\n"
 
 
 def test_no_secret_is_in_the_log_or_the_status(stack: Stack, phone: Phone) -> None:
