@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import Client
+from entrypoint.files.places import Places
+from tests.clients import Client, Kernel
 from tests.conftest import PASSWORD
 from tests.stacks import IMAGE, Stack, poll, start_container
 
@@ -53,13 +54,20 @@ def test_all_problems_are_told_at_once() -> None:
     assert firsts == ["BIND_ADDRESS", "JUPYTER_PASSWORD", "PORT", "SERVER_NAMES"]
 
 
-def test_compose_shows_the_error_in_its_log(own_stack: MakeStack) -> None:
-    stack = own_stack(JUPYTER_PASSWORD="short")
-    stack.compose("up", "-d", "--no-build")
-    log = poll(lambda: stack.log() or None, wanted="the error")
-    assert log.startswith("JUPYTER_PASSWORD has 5 characters, fewer than 8.\n")
-    stack.set(JUPYTER_PASSWORD=PASSWORD)
+def test_compose_shows_the_error_in_its_log_and_no_kernel_ends_by_it(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
+        kernel = client.start_kernel()
+        kernel.run("kept = 'kept'")
+        stack.set(JUPYTER_PASSWORD="short")
+        stack.compose("up", "-d", "--no-build")
+        log = poll(lambda: stack.door_log() or None, wanted="the error")
+        assert log.startswith("JUPYTER_PASSWORD has 5 characters, fewer than 8.\n")
+        stack.set(JUPYTER_PASSWORD=PASSWORD)
+        stack.up()
+        assert Kernel(client, kernel.id).run("print(kept)") == "kept\n"
 
 
 def test_a_misspelt_setting_is_told_and_nothing_else_of_the_environment(own_stack: MakeStack) -> None:
@@ -77,16 +85,17 @@ def test_a_file_without_a_certificate_is_no_authority(own_stack: MakeStack) -> N
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD, CA_FILE="./notes.txt")
     (stack.folder / "notes.txt").write_text("no certificate at all")
     stack.compose("up", "-d", "--no-build")
-    log = poll(lambda: stack.log() if "\n  " in stack.log() else None, wanted="the error")
-    assert log.startswith("CA_FILE names a file that holds no certificate, or a damaged one.\n")
-    assert ": CA_FILE=./company-ca.pem" in log
+    for container in (stack.container, stack.lab):
+        log = poll(lambda each=container: told if "\n  " in (told := each.logs().decode()) else None)  # type: ignore[misc]
+        assert log.startswith("CA_FILE names a file that holds no certificate, or a damaged one.\n")
+        assert ": CA_FILE=./company-ca.pem" in log
 
 
 def test_a_password_and_a_file_are_not_both_taken(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD, JUPYTER_PASSWORD_FILE="./password.txt")
     (stack.folder / "password.txt").write_text("another horse battery")
     stack.compose("up", "-d", "--no-build")
-    assert "are both set" in poll(lambda: stack.log() or None, wanted="the error")
+    assert "are both set" in poll(lambda: stack.door_log() or None, wanted="the error")
     assert PASSWORD not in stack.log()
     assert stack.compose("run", "--rm", "-T", "workhorse", check=False).returncode == 1
 
@@ -113,8 +122,7 @@ def test_a_missing_folder_is_not_made_by_root(own_stack: MakeStack) -> None:
 def test_a_read_only_state_volume_ends_the_start(tmp_path: Path, options: tuple[str, ...]) -> None:
     tmp_path.chmod(0o777)
     mount = f"type=bind,src={tmp_path},dst=/var/lib/workhorse,readonly"
-    home = "--tmpfs=/home/workhorse:mode=1777"
-    result = start_container({"JUPYTER_PASSWORD": PASSWORD}, "--mount", mount, home, *options)
+    result = start_container({"JUPYTER_PASSWORD": PASSWORD}, "--mount", mount, *options)
     assert result.returncode == 1
     first, remedy = result.stderr.splitlines()
     assert first.startswith("/var/lib/workhorse")
@@ -124,7 +132,7 @@ def test_a_read_only_state_volume_ends_the_start(tmp_path: Path, options: tuple[
 
 def test_a_full_state_volume_ends_the_start() -> None:
     # 64 kB are 16 pages: after 13 of filler some of the files find room, and the next does not.
-    script = "head -c 53000 /dev/zero >/var/lib/workhorse/filler; exec /opt/server/bin/python -I -m entrypoint"
+    script = "head -c 53000 /dev/zero >/var/lib/workhorse/filler; exec /opt/server/bin/python -I -m entrypoint.door"
     command = ["docker", "run", "--rm", "--tmpfs", "/var/lib/workhorse:size=64k", "-e", f"JUPYTER_PASSWORD={PASSWORD}"]
     result = subprocess.run(
         [*command, "--entrypoint", "/bin/bash", IMAGE, "-c", script],
@@ -145,7 +153,7 @@ DAMAGE = {
     "a directory": 'rm "$f"; mkdir "$f"; touch "$f/x"',
     "a dangling link": 'rm "$f"; ln -s /nowhere "$f"',
 }
-FILES = "tls/authority.pem tls/server.pem password-hash cookie-secret device-secret jupyter_server_config.json"
+FILES = f"tls/authority.pem tls/server.pem password-hash cookie-secret device-secret {Places().config.name}"
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())

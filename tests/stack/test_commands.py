@@ -1,10 +1,11 @@
-"""The `workhorse` commands know the settings of `.env`, wherever they are typed."""
+"""The `workhorse` commands: at the door they know the settings of `.env`; in a notebook they name the line for the host."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
+import pytest
 from cryptography import x509
 
 from tests.clients import Client
@@ -13,6 +14,11 @@ from tests.stacks import Stack
 
 MakeStack = Callable[..., Stack]
 SHORT_PASSWORD = "eleven char"
+AT_THE_DOOR = ("status", "audit", "share-ca", "reset-password", "sign-out", "totp", "renew", "new-authority")
+# Of everything that a command could change.
+STATE = (
+    "cd /var/lib/workhorse; sha256sum password-hash cookie-secret device-secret tls/*.pem; ls; ls /run/workhorse/server"
+)
 
 
 def typed_in_a_terminal(client: Client, command: str) -> str:
@@ -25,12 +31,29 @@ print(ran.stdout, "exit status", ran.returncode)
     return client.run(code)
 
 
-def test_a_terminal_is_told_the_addresses_of_the_env_file(stack: Stack, client: Client) -> None:
-    assert f"https://localhost:{stack.port}/trust" in typed_in_a_terminal(client, "share-ca")
-    told = typed_in_a_terminal(client, "status")
+def test_the_door_tells_the_addresses_of_the_env_file(stack: Stack) -> None:
+    assert f"https://localhost:{stack.port}/trust" in stack.workhorse("share-ca")
+    told = stack.workhorse("status")
     assert f"https://localhost:{stack.port}" in told
     assert "Listens to this machine alone" in told
     assert "Password      as you set it" in told
+
+
+@pytest.mark.parametrize("command", AT_THE_DOOR)
+def test_a_terminal_is_told_the_line_for_the_host(stack: Stack, client: Client, command: str) -> None:
+    """The door alone knows and changes what they are about."""
+    before = stack.door_shell(STATE)
+    printed = typed_in_a_terminal(client, command)
+    assert f"docker compose exec workhorse workhorse {command}" in printed
+    assert "exit status 1" in printed
+    assert "Traceback" not in printed
+    assert stack.door_shell(STATE) == before
+
+
+def test_a_terminal_is_told_what_can_be_asked_there(client: Client) -> None:
+    printed = typed_in_a_terminal(client, "")
+    assert "docker compose exec workhorse workhorse" in printed
+    assert "Traceback" not in printed
 
 
 def test_docker_s_own_address_is_called_that(stack: Stack, client: Client) -> None:
@@ -44,17 +67,19 @@ def test_the_command_alone_shows_what_there_is(stack: Stack) -> None:
     assert "reset-password" in stack.workhorse()
 
 
-def test_the_authority_is_shared_by_turns_by_root_and_from_a_terminal(stack: Stack, client: Client) -> None:
+def test_the_authority_is_shared_by_turns_by_root_and_by_the_door_s_own_user(stack: Stack) -> None:
     for _ in range(2):
         assert "For 10 minutes" in stack.workhorse("share-ca")
-        assert "exit status 0" in typed_in_a_terminal(client, "share-ca")
+        assert "For 10 minutes" in stack.door_shell("workhorse share-ca", user="1000")
 
 
-def test_a_terminal_doesn_t_replace_the_password_of_the_env_file(stack: Stack, client: Client) -> None:
-    printed = typed_in_a_terminal(client, "reset-password")
-    assert "The password stands in .env" in printed
-    assert "exit status 1" in printed
-    stack.compose("restart")
+@pytest.mark.parametrize("user", ["0", "1000"])
+def test_no_command_replaces_the_password_of_the_env_file(stack: Stack, client: Client, user: str) -> None:
+    command = ("exec", "-T", "-u", user, "workhorse", "workhorse", "reset-password")
+    refused = stack.compose(*command, check=False)
+    assert refused.returncode == 1
+    assert "The password stands in .env" in refused.stderr
+    stack.compose("restart", "workhorse")
     stack.up()
     with Client(stack.url, client.authority) as again:
         assert again.login(PASSWORD).status_code == 302
@@ -64,7 +89,7 @@ def test_a_new_authority_vouches_for_the_names_of_the_env_file(own_stack: MakeSt
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD, SERVER_NAMES="lab.example.org")
     # Without a server, which would replace an authority that can't vouch for all of its names.
     script = "workhorse new-authority >&2 && workhorse ca"
-    pem = stack.compose("run", "--rm", "-T", "workhorse", "bash", "-c", script).stdout
+    pem = stack.compose("run", "--rm", "-T", "workhorse", "/bin/bash", "-c", script).stdout
     authority = x509.load_pem_x509_certificate(pem.encode())
     constraints = authority.extensions.get_extension_for_class(x509.NameConstraints).value
     assert x509.DNSName("lab.example.org") in (constraints.permitted_subtrees or [])
@@ -75,16 +100,18 @@ def test_the_audit_judges_the_password_where_docker_tells_it_and_nowhere_else(ow
     stack.up()
     judged = "The password has 11 characters"
     assert judged in stack.workhorse("audit", check=False)
-    with Client(stack.url, stack.authority()) as client:
-        client.login(SHORT_PASSWORD)
-        printed = typed_in_a_terminal(client, "audit")
-        assert judged not in printed
-        assert "made up" not in printed
-        assert "so it was not judged" in printed
-        kept = client.run("print(open('/run/workhorse/settings.json').read())")
-        assert "BIND_ADDRESS" in kept
-        assert SHORT_PASSWORD not in kept
-        assert "JUPYTER_PASSWORD" not in kept
+    # As a script or a health check may run it.
+    printed = stack.door_shell("env -i /usr/local/bin/workhorse audit", check=False)
+    assert judged not in printed
+    assert "made up" not in printed
+    assert "so it was not judged" in printed
+    kept = stack.door_shell("cat /run/workhorse/settings.json")
+    assert "BIND_ADDRESS" in kept
+    assert SHORT_PASSWORD not in kept
+    assert "JUPYTER_PASSWORD" not in kept
+    # No notebook finds what the door knows.
+    assert stack.shell("ls /run/workhorse/settings.json 2>/dev/null", check=False) == ""
+    assert stack.shell("env | grep -c -e BIND_ADDRESS -e TOTP -e PASSWORD", check=False) == "0\n"
 
 
 def test_a_command_in_a_container_of_its_own_knows_the_env_file(own_stack: MakeStack) -> None:

@@ -13,7 +13,6 @@ import requests
 
 from entrypoint.login.password import hash_password
 from tests.conftest import PASSWORD
-from tests.extensions import add_extension
 from tests.guesses import WRONG, is_signed_out, visitor
 from tests.stacks import Stack, poll
 
@@ -38,7 +37,7 @@ def test_an_emptied_file_lets_no_stranger_in_and_nobody_out(own_stack: MakeStack
     authority = stack.authority()
     with visitor(stack, authority) as owner, visitor(stack, authority) as other:
         assert owner.login(PASSWORD).status_code == 302
-        stack.shell(f": > {STATE}/{name}")
+        stack.door_shell(f": > {STATE}/{name}", user="1000")
         stack.told(f"{STATE}/{name} is damaged. {IN_FORCE}")
         assert_closed_to_strangers(stack, authority)
         assert owner.is_logged_in()
@@ -65,13 +64,13 @@ def test_after_any_damage_a_new_password_counts_at_once(own_stack: MakeStack) ->
     authority, first = stack.authority(), stack.generated_password()
     for damage in DAMAGE:
         lines = stack.log().count(IN_FORCE)
-        stack.shell(damage.replace("F", f"{STATE}/password-hash"))
+        stack.door_shell(damage.replace("F", f"{STATE}/password-hash"), user="1000")
         poll(partial(more_lines, stack, lines), wanted=f"the line about {damage}")
     assert_closed_to_strangers(stack, authority)
     with visitor(stack, authority) as client:
         assert client.login(first).status_code == 302
         device = client.session.cookies["workhorse-device"]
-        stack.shell(f"rmdir {STATE}/password-hash")
+        stack.door_shell(f"rmdir {STATE}/password-hash", user="1000")
         second = re.search(r"shown this once: (\S+)", stack.workhorse("reset-password"))
         assert second
         poll(lambda: is_signed_out(client), wanted="the sign-out")
@@ -83,12 +82,32 @@ def test_after_any_damage_a_new_password_counts_at_once(own_stack: MakeStack) ->
     assert "Traceback" not in stack.log()
 
 
+# Python runs the lines of such a file before anything else: the server's process replaces the hash as it begins to
+# listen, when it has read its configuration and has not looked at the files since.
+REPLACES_PASSWORD = f"""
+import sys
+def replace(event, _):
+    if event == "socket.bind" and not done:
+        done.append(event)
+        with open("{STATE}/password-hash", "w") as file:
+            file.write("HASH")
+done = []
+if "entrypoint.door.server" in sys.orig_argv:
+    sys.addaudithook(replace)
+"""
+
+
 def test_a_password_that_is_replaced_in_the_second_of_the_start_counts(own_stack: MakeStack) -> None:
-    """An extension loads after the server has read its configuration, and before it looks at the files."""
     stack = own_stack()
-    write = f"open('{STATE}/password-hash', 'w').write('{hash_password(PASSWORD)}')"
-    points = "def _jupyter_server_extension_points(): return [dict(module='replaces_password')]"
-    add_extension(stack, "replaces_password", f"{points}\ndef _load_jupyter_server_extension(app): {write}\n")
+    code = REPLACES_PASSWORD.replace("HASH", hash_password(PASSWORD))
+    (stack.folder / "replaces.pth").write_text(f"import sys; exec({code!r})\n")
+    packages = "/opt/server/lib/python3.13/site-packages"
+    (stack.folder / "docker-compose.override.yml").write_text(f"""
+services:
+  workhorse:
+    volumes:
+      - {stack.folder}/replaces.pth:{packages}/replaces.pth:ro
+""")
     stack.up()
     poll(lambda: SIGNED_OUT in stack.log(), wanted="the new password")
     with visitor(stack, stack.authority()) as client:
@@ -96,13 +115,28 @@ def test_a_password_that_is_replaced_in_the_second_of_the_start_counts(own_stack
         assert client.login(PASSWORD).status_code == 302
 
 
-@pytest.mark.parametrize("section", ["Door", "IdentityProvider", "ServerApp"])
+PERSONAL = {
+    "Door": {"token": "x", "hashed_password": ""},
+    "IdentityProvider": {"token": "x", "hashed_password": ""},
+    "LetInByTheDoor": {"token": "x"},
+    "ServerApp": {
+        "token": "x",
+        "password": "",
+        "identity_provider_class": "jupyter_server.auth.identity.PasswordIdentityProvider",
+        "allow_unauthenticated_access": True,
+        "sock": "",
+        "ip": "0.0.0.0",
+    },
+}
+
+
+@pytest.mark.parametrize("section", PERSONAL)
 def test_a_personal_setting_opens_no_door_and_is_named(own_stack: MakeStack, section: str) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
-    settings = {section: {"token": "x", "password" if section == "ServerApp" else "hashed_password": ""}}
     folder = "~/.jupyter/jupyter_server_config.d"
-    stack.shell(f"mkdir -p {folder} && echo '{json.dumps(settings)}' > {folder}/mine.json")
+    stack.shell(f"mkdir -p {folder} && echo '{json.dumps({section: PERSONAL[section]})}' > {folder}/mine.json")
+    # And the door too, which has nothing to read there.
     stack.compose("restart", "-t", "5")
     stack.up()
     authority = stack.authority()
@@ -117,5 +151,6 @@ def test_a_personal_setting_opens_no_door_and_is_named(own_stack: MakeStack, sec
     with visitor(stack, authority) as client:
         assert client.login("x").status_code == 401
         assert client.login(PASSWORD).status_code == 302
-    for name in settings[section] if section != "ServerApp" else ():
-        assert f"{section}.{name} in {folder} is overruled: Workhorse and .env decide it." in stack.log()
+        assert client.run("print(1)") == "1\n"
+    for name in set(PERSONAL[section]) & {"identity_provider_class", "allow_unauthenticated_access", "sock"}:
+        assert f"{section}.{name} in {folder} is overruled: Workhorse decides it." in stack.log()
