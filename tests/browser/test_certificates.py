@@ -85,7 +85,7 @@ def serving(pem: Path) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def impostor(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """Servers whose leaf a thief of the authority's key has signed: for a permitted name, and for another beside it."""
-    key = load_authority(stack.shell("cat /var/lib/workhorse/tls/authority.pem", user="0").encode())
+    key = load_authority(stack.door_shell("cat /var/lib/workhorse/tls/authority.pem").encode())
     folder, names = tmp_path_factory.mktemp("impostor"), {"honest": (), "outside": (ServerName(OUTSIDE),)}
     for kind, added in names.items():
         (folder / kind).write_bytes(make_certificate(key, (*LOCAL_NAMES, *added), datetime.now(UTC)).pem)
@@ -143,7 +143,7 @@ def trust_page(stack: Stack, authority: Path, path: str = "") -> requests.Respon
 def shared(stack: Stack) -> Iterator[str]:
     """What `workhorse share-ca` prints; closed again afterwards."""
     yield stack.workhorse("share-ca")
-    stack.shell("rm -f /run/workhorse/server/share-ca", user="0")
+    stack.door_shell("rm -f /run/workhorse/server/share-ca")
 
 
 def test_what_is_shared_can_be_closed_at_once(stack: Stack, authority: Path, shared: str) -> None:
@@ -170,8 +170,8 @@ def test_the_shared_files_are_the_authority(stack: Stack, authority: Path, share
     (payload,) = plistlib.loads(profile.content)["PayloadContent"]
     assert payload["PayloadType"] == "com.apple.security.root"
     assert payload["PayloadContent"] == ssl.PEM_cert_to_DER_cert(authority.read_text())
-    # No other file of the folder: only the way to the login form.
-    assert trust_page(stack, authority, "/authority.pem").status_code == 302
+    # No other file of the folder.
+    assert trust_page(stack, authority, "/authority.pem").status_code == 403
     assert f"https://localhost:{stack.port}/trust" in shared
 
 
@@ -186,7 +186,7 @@ def test_sharing_ends_after_its_time(stack: Stack, authority: Path, shared: str,
     assert trust_page(stack, authority).status_code == 200
     # The clock that the file is read by is the machine's, for every process alike; beyond ten minutes it is damaged.
     end = time.clock_gettime(time.CLOCK_BOOTTIME) + 60 * minutes
-    stack.shell(f"echo {end} >/run/workhorse/server/share-ca", user="0")
+    stack.door_shell(f"echo {end} >/run/workhorse/server/share-ca")
     for path in FILES:
         assert trust_page(stack, authority, path).status_code == 404
 

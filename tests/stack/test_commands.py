@@ -1,4 +1,4 @@
-"""The `workhorse` commands: at the door they know the settings of `.env`; in a notebook they name the line for the host."""
+"""The `workhorse` commands: at the door they know the settings of `.env`; in a terminal they name the host's line."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ MakeStack = Callable[..., Stack]
 SHORT_PASSWORD = "eleven char"
 AT_THE_DOOR = ("status", "audit", "share-ca", "reset-password", "sign-out", "totp", "renew", "new-authority")
 # Of everything that a command could change.
-STATE = (
-    "cd /var/lib/workhorse; sha256sum password-hash cookie-secret device-secret tls/*.pem; ls; ls /run/workhorse/server"
-)
+STATE = "cd /var/lib/workhorse; sha256sum password-hash *-secret tls/*.pem; ls; ls /run/workhorse/server"
 
 
 def typed_in_a_terminal(client: Client, command: str) -> str:

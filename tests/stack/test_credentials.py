@@ -100,7 +100,7 @@ if "entrypoint.door.server" in sys.orig_argv:
 def test_a_password_that_is_replaced_in_the_second_of_the_start_counts(own_stack: MakeStack) -> None:
     stack = own_stack()
     code = REPLACES_PASSWORD.replace("HASH", hash_password(PASSWORD))
-    (stack.folder / "replaces.pth").write_text(f"import sys; exec({code!r})\n")
+    (stack.folder / "replaces.pth").write_text(f"import sys; exec({code!r}, {{}})\n")
     packages = "/opt/server/lib/python3.13/site-packages"
     (stack.folder / "docker-compose.override.yml").write_text(f"""
 services:
@@ -115,7 +115,7 @@ services:
         assert client.login(PASSWORD).status_code == 302
 
 
-PERSONAL = {
+PERSONAL: dict[str, dict[str, object]] = {
     "Door": {"token": "x", "hashed_password": ""},
     "IdentityProvider": {"token": "x", "hashed_password": ""},
     "LetInByTheDoor": {"token": "x"},
@@ -125,7 +125,7 @@ PERSONAL = {
         "identity_provider_class": "jupyter_server.auth.identity.PasswordIdentityProvider",
         "allow_unauthenticated_access": True,
         "sock": "",
-        "ip": "0.0.0.0",
+        "ip": "*",
     },
 }
 

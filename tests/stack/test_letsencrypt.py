@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.acme import BLOCKED, DIRECTORY, LIMITED_DIRECTORY, SILENT_DIRECTORY, Pebble
+from tests.acme import BLOCKED, DIRECTORY, LIMITED_DIRECTORY, SERVER_PYTHON, SILENT_DIRECTORY, Pebble
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.handshakes import Beside, Door, trusting
@@ -36,7 +36,8 @@ for number in range({count}):
     print(number, flush=True)
     time.sleep(1)"""
 LISTEN = """import socket
-listener = socket.create_server(("", 8880))"""
+listener = socket.create_server(("", 8880))
+print("listening")"""
 HOOK = """#!/bin/sh
 # As certbot's manual tells: the name and the text come in variables.
 name="_acme-challenge.$CERTBOT_DOMAIN."
@@ -72,20 +73,24 @@ class Lab:
 
     def ask(self) -> None:
         """Has certificates asked for now; `line` looks at what is said from here on."""
-        self.said = len(self.stack.log())
+        self.said = len(self.stack.door_log())
         self.stack.workhorse("renew")
+
+    def run(self, script: str, check: bool = True) -> str:
+        """Runs a script as the server's own user."""
+        return self.stack.door_shell(script, user="1000", check=check)
 
     def lose(self, *names: str) -> None:
         """Deletes what certbot keeps for names, so that it has to obtain each anew."""
         places = [f"{folder}/{name}" for name in names for folder in ("live", "archive")]
         settings = [f"renewal/{name}.conf" for name in names]
-        self.stack.shell(f"cd {TLS}/certbot/pebble*/ && rm -rf {' '.join(places + settings)}")
+        self.run(f"cd {TLS}/certbot/pebble*/ && rm -rf {' '.join(places + settings)}")
 
     def line(self, *texts: str) -> str:
         """The first new line of the log that holds all texts, as soon as there is one."""
 
         def found() -> str | None:
-            lines = self.stack.log()[self.said :].splitlines()
+            lines = self.stack.door_log()[self.said :].splitlines()
             return next((line for line in lines if all(text in line for text in texts)), None)
 
         return poll(found, NOTICED_SECONDS, f"a line with {texts}")
@@ -96,7 +101,7 @@ class Lab:
 
     def attempts(self) -> dict[str, dict[str, Any]]:
         """None where `renew` has just forgotten them."""
-        text = self.stack.shell(f"cat {TLS}/attempts.json", check=False)
+        text = self.run(f"cat {TLS}/attempts.json", check=False)
         kept: dict[str, dict[str, Any]] = json.loads(text)["names"] if text else {}
         return kept
 
@@ -113,12 +118,12 @@ class Lab:
     def restart(self, in_between: str = ":") -> None:
         self.stack.compose("stop", "workhorse")
         self.stack.in_state_volume(in_between)
-        self.said = len(self.stack.log())
+        self.said = len(self.stack.door_log())
         self.up_alone()
 
     def up_alone(self) -> None:
         """Starts the server, and no ACME server that was stopped."""
-        self.stack.compose("up", "-d", "--no-build", "--wait", "workhorse")
+        self.stack.compose("up", "-d", "--no-build", "--wait", "workhorse", "lab")
 
 
 @pytest.fixture(scope="module")
@@ -201,9 +206,9 @@ def test_a_browser_is_not_told_to_insist_on_what_few_trust(lab: Lab) -> None:
 
 
 def test_keys_are_closed_to_others_and_logs_stay_few(lab: Lab) -> None:
-    assert lab.stack.shell(f"find {TLS} -type f -perm /077", user="0") == ""
-    assert lab.stack.shell(f"stat -c %a {TLS} {TLS}/certbot") == "700\n700\n"
-    assert int(lab.stack.shell(f"ls {TLS}/certbot/*/logs | wc -l")) <= 4
+    assert lab.run(f"find {TLS} -type f -perm /077") == ""
+    assert lab.run(f"stat -c %a {TLS} {TLS}/certbot") == "700\n700\n"
+    assert int(lab.run(f"ls {TLS}/certbot/*/logs | wc -l")) <= 4
 
 
 def test_a_restart_asks_nobody_before_the_time(lab: Lab) -> None:
@@ -213,7 +218,7 @@ def test_a_restart_asks_nobody_before_the_time(lab: Lab) -> None:
     before, orders = lab.settled_attempts(LAB, TWO, LOST), lab.pebble.orders()
     lab.restart()
     # The log of the new start tells it again.
-    assert f"{LOST}: attempt 2 at " in " ".join(lab.stack.log()[lab.said :].split())
+    assert f"{LOST}: attempt 2 at " in " ".join(lab.stack.door_log()[lab.said :].split())
     poll(lambda: f"{LOST}: attempt 2 at " in lab.status() or None, wanted="the certificates' report")
     assert lab.attempts() == before
     assert lab.pebble.orders() == orders
@@ -248,7 +253,7 @@ def test_an_account_that_the_server_has_lost_is_made_anew(lab: Lab) -> None:
 def test_accounts_that_belong_to_another_say_that_a_restart_gives_them_back(lab: Lab) -> None:
     before = lab.serial(TWO)
     lab.lose(TWO)
-    lab.stack.shell(f"chown -R 0:0 {TLS}/certbot/pebble*/accounts", user="0")
+    lab.stack.door_shell(f"chown -R 0:0 {TLS}/certbot/pebble*/accounts")
     lab.ask()
     lab.line(f"No new certificate for {TWO}", "Permission denied", "docker compose restart workhorse")
     lab.stack.compose("restart", "workhorse")
@@ -261,7 +266,7 @@ def test_accounts_that_belong_to_another_say_that_a_restart_gives_them_back(lab:
 def test_lost_or_damaged_accounts_in_the_volume_are_made_anew(lab: Lab, damage: str) -> None:
     before = lab.serial(TWO)
     lab.lose(TWO)
-    lab.stack.shell(f"cd {TLS}/certbot/pebble*/ && chmod -R u+w accounts && {damage}")
+    lab.run(f"cd {TLS}/certbot/pebble*/ && chmod -R u+w accounts && {damage}")
     lab.ask()
     lab.other_serial(before, TWO)
 
@@ -277,23 +282,38 @@ def test_lost_or_damaged_accounts_in_the_volume_are_made_anew(lab: Lab, damage: 
 )
 def test_a_damaged_lineage_is_begun_anew_under_its_name(lab: Lab, damage: str) -> None:
     before = lab.serial()
-    lab.stack.shell(f"cd {TLS}/certbot/pebble*/ && {damage}", user="0")
+    lab.stack.door_shell(f"cd {TLS}/certbot/pebble*/ && {damage}")
     lab.ask()
     lab.other_serial(before)
-    assert lab.stack.shell(f"cd {TLS}/certbot/pebble*/renewal && ls -d {LAB}*.conf").split() == [f"{LAB}.conf"]
+    assert lab.run(f"cd {TLS}/certbot/pebble*/renewal && ls -d {LAB}*.conf").split() == [f"{LAB}.conf"]
 
 
-def test_a_taken_port_is_told(lab: Lab) -> None:
+def test_no_notebook_takes_the_port_of_the_proof(lab: Lab) -> None:
     before = lab.serial()
     with Client(lab.stack.url, lab.stack.authority()) as client:
         client.login(PASSWORD)
         kernel = client.start_kernel()
-        kernel.run(LISTEN)
+        assert kernel.run(LISTEN) == "listening\n"
         lab.lose(LAB)
         lab.ask()
-        lab.line(f"No new certificate for {LAB}", "bind TCP port 8880", "end the notebook or terminal")
-        assert lab.serial() == before
+        lab.other_serial(before)
         kernel.shut_down()
+
+
+def test_a_taken_port_is_told(lab: Lab) -> None:
+    before = lab.serial()
+    # By a script of one's own, or by hand: nothing of a notebook runs here.
+    listener = f"{LISTEN}\ninput()"
+    command = [*lab.stack.compose_command, "exec", "-T", "-u", "1000", "workhorse", SERVER_PYTHON, "-uIc", listener]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == "listening\n"
+        lab.lose(LAB)
+        lab.ask()
+        lab.line(f"No new certificate for {LAB}", "bind TCP port 8880", "docker compose restart workhorse")
+        assert lab.serial() == before
+        process.stdin.close()
     lab.ask()
     lab.other_serial(before)
 
@@ -359,7 +379,7 @@ def test_a_start_does_not_wait_for_an_acme_server_that_is_silent(lab: Lab) -> No
     lab.up_alone()
     lab.private_door().serial()
     # Certbot waits for 45 seconds, and the server has answered before it is done.
-    assert "No new certificate" not in lab.stack.log()
+    assert "No new certificate" not in lab.stack.door_log()
     poll(lambda: "under way" in lab.attempts().get(LAB, {}).get("reason", "") or None, wanted="an attempt under way")
 
 
@@ -412,7 +432,7 @@ def test_a_certificate_that_ends_gives_way_to_the_private_one_and_comes_back(bri
     # Not in the middle of an attempt, which a copy would go on waiting for.
     poll(lambda: copy_is_settled(brief) or None, SHORT_SECONDS, "a copy between two attempts")
     brief.pebble.stop()
-    brief.said = len(brief.stack.log())
+    brief.said = len(brief.stack.door_log())
     # Noticed at the look that follows, within a second.
     poll(lambda: brief.private_door(LAB).verifies() or None, 2 * SHORT_SECONDS, "the certificate's end")
     brief.line("No longer serving", LAB, "it ended on", "serves instead: private authority")
@@ -425,7 +445,7 @@ def test_a_certificate_that_ends_gives_way_to_the_private_one_and_comes_back(bri
 def copy_is_settled(lab: Lab) -> bool:
     """Leaves a copy of the folder beside it; whether that one was made between two attempts, which delete files."""
     script = f"rm -rf {TLS}/../older; cp -a {TLS} {TLS}/../older && cat {TLS}/../older/attempts.json"
-    return '"failures": 0' in lab.stack.shell(script, check=False)
+    return '"failures": 0' in lab.run(script, check=False)
 
 
 def test_an_expired_copy_of_the_volume_is_renewed_by_itself(brief: Lab) -> None:

@@ -82,7 +82,7 @@ def test_a_new_authority_takes_over_under_a_running_kernel(own_stack: Callable[.
     assert fingerprint in printed
     assert authority.read_text() != old
     # Nothing is deleted that nobody asked to delete.
-    assert old in stack.shell("cat /var/lib/workhorse/tls/authority.pem.set-aside-1", user="0")
+    assert old in stack.door_shell("cat /var/lib/workhorse/tls/authority.pem.set-aside-1")
 
 
 @pytest.fixture(scope="module")
@@ -119,16 +119,16 @@ class Desk:
 
     def restart(self) -> str:
         """What is said from the restart until the server has looked twice at its certificates."""
-        self.stack.compose("stop")
-        before = len(self.stack.log())
+        self.stack.compose("stop", "workhorse")
+        before = len(self.stack.door_log())
         self.stack.up()
-        self.stack.shell(LOOKS)
-        return self.stack.log()[before:]
+        self.stack.door_shell(LOOKS)
+        return self.stack.door_log()[before:]
 
     def line(self, text: str) -> str:
         """The first line of the log that holds a text, as soon as there is one."""
         return poll(
-            lambda: next((line for line in self.stack.log().splitlines() if text in line), None),
+            lambda: next((line for line in self.stack.door_log().splitlines() if text in line), None),
             NOTICED_SECONDS,
             f"a line with '{text}'",
         )
@@ -209,7 +209,7 @@ def test_a_name_of_the_certificate_alone_is_no_reason_to_warn(desk: Desk) -> Non
             client.login(PASSWORD)
             assert client.is_logged_in()
     desk.line("You came by the name unknown.example.org")
-    assert "You came by the name other.example.org" not in desk.stack.log()
+    assert "You came by the name other.example.org" not in desk.stack.door_log()
 
 
 def test_a_chain_without_what_lies_between_is_told_and_served(desk: Desk) -> None:
@@ -287,7 +287,7 @@ def spoil(desk: Desk, number: int) -> str:
 
 def test_a_thousand_replacements_sound_and_not_fail_no_handshake_and_fill_no_log(desk: Desk) -> None:
     pairs = [desk.issue() for _ in range(10)]
-    began, begun_at = len(desk.stack.log().splitlines()), time.monotonic()
+    began, begun_at = len(desk.stack.door_log().splitlines()), time.monotonic()
     causes = set()
     with Beside(desk.door().serial, every_seconds=0.02) as handshakes:
         for number in range(REPLACEMENTS):
@@ -304,6 +304,6 @@ def test_a_thousand_replacements_sound_and_not_fail_no_handshake_and_fill_no_log
     assert len(causes) == 5
     # A write in two steps may be read between them, which is a cause of its own, but none is told twice in a minute.
     minutes = int((time.monotonic() - begun_at) / MENDED_AFTER.total_seconds())
-    refusals = Counter(line[line.index("are not used") :] for line in desk.stack.log().splitlines()[began:]
+    refusals = Counter(line[line.index("are not used") :] for line in desk.stack.door_log().splitlines()[began:]
                        if "are not used" in line)  # fmt: skip
     assert 1 <= max(refusals.values()) <= 1 + minutes

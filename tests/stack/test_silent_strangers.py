@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ PORT = 8888
 MOST_FILES = min(1_048_576, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 MEGABYTE = 2**20
 GROWN_BYTES_MAX = 64 * MEGABYTE
+DOOR_MEMORY = "128m"
 # What ten logins with a kernel each leave is among it.
 KEPT_BYTES_MAX = 16 * MEGABYTE
 LOGIN_SECONDS_MAX = 5
@@ -40,31 +42,34 @@ KINDS = {"silent": 10_000, "slow": 2_000, "greeting": 4_000, "asking": 1_000, "s
 
 @pytest.fixture(scope="module", params=[1024, MOST_FILES])
 def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """In the place of the usual one: with a limit of files, and just the memory that a server needs."""
+    """In the place of the usual one: with a limit of files, and just the memory that door and lab need."""
     stack = new_stack(tmp_path_factory.mktemp("stack"), JUPYTER_PASSWORD=PASSWORD, MEMORY_LIMIT="230m")
-    limit_files(stack, request.param, request.param)
+    limit(stack, request.param, request.param)
     with prepared(stack):
         stack.up()
         yield stack
 
 
-def limit_files(stack: Stack, soft: int, hard: int) -> None:
+def limit(stack: Stack, soft: int, hard: int) -> None:
+    """Files for door and lab; the door, which has no limit of memory, gets one for the crowd."""
     (stack.folder / "docker-compose.override.yml").write_text(f"""
 services:
   workhorse:
-    ulimits:
+    ulimits: &ulimits
       nofile: {{soft: {soft}, hard: {hard}}}
+    mem_limit: {DOOR_MEMORY}
+    memswap_limit: {DOOR_MEMORY}
+  lab:
+    ulimits: *ulimits
 """)
 
 
 @contextmanager
 def strangers(stack: Stack, kind: str, count: int, seconds: float = STAY_SECONDS) -> Iterator[subprocess.Popen[str]]:
     """They are there once they say so, or are held up in their thousands by being turned away."""
-    networks = stack.container.attrs["NetworkSettings"]["Networks"].values()
-    address = next(iter(networks))["IPAddress"]
     command = ["docker", "run", "--rm", "--network", "host"]
     command += ["-v", f"{SILENT}:/silent.py:ro", "--entrypoint", "/opt/server/bin/python", IMAGE, "-I", "/silent.py"]
-    arguments = [kind, address, str(PORT), str(count), str(seconds)]
+    arguments = [kind, stack.address, str(PORT), str(count), str(seconds)]
     with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
         yield process
 
@@ -85,7 +90,8 @@ def log_in_and_run(stack: Stack, authority: Path) -> None:
 
 
 def open_files(stack: Stack) -> int:
-    return int(stack.shell("ls /proc/$(pgrep -P 1 -f entrypoint.lab.server)/fd | wc -l"))
+    # Of another user's files root would need a right that the container lacks.
+    return int(stack.door_shell("ls /proc/$(pgrep -P 1 -f entrypoint.door.server)/fd | wc -l", user="1000"))
 
 
 @pytest.mark.parametrize(("kind", "count"), KINDS.items())
@@ -93,7 +99,7 @@ def test_strangers_who_say_next_to_nothing_keep_nobody_out_and_leave_nothing(
     stack: Stack, authority: Path, kind: str, count: int
 ) -> None:
     log_in_and_run(stack, authority)
-    files, memory, log = open_files(stack), server_memory(stack), len(stack.log())
+    files, memory, before = open_files(stack), server_memory(stack), Counter(stack.log().splitlines())
     with (
         strangers(stack, kind, count) as process,
         Beside(lambda: log_in_and_run(stack, authority), every_seconds=2) as logins,
@@ -106,15 +112,15 @@ def test_strangers_who_say_next_to_nothing_keep_nobody_out_and_leave_nothing(
     assert len(logins.results) >= 5
     assert took < GROWN_BYTES_MAX
     # Less than 10 kB is asked for, and none is had; those who log in have lines of their own, with each kernel's.
-    assert strangers_lines(stack.log()[log:]) == []
+    assert strangers_lines(Counter(stack.log().splitlines()) - before) == []
     poll(lambda: open_files(stack) <= files + 2 or None, 20, "as many open files as before")
     poll(lambda: server_memory(stack) - memory < KEPT_BYTES_MAX or None, 20, "as much memory as before")
     print(f"{(server_memory(stack) - memory) // 1024} kB kept")
 
 
-def strangers_lines(text: str) -> list[str]:
+def strangers_lines(new: Counter[str]) -> list[str]:
     own = ("Login from", "ernel", "uffer", "No session ID")
-    return [line for line in text.splitlines() if not any(part in line for part in own)]
+    return [line for line in new if not any(part in line for part in own)]
 
 
 def test_who_is_there_longest_with_nothing_said_goes_and_websockets_stay(stack: Stack, authority: Path) -> None:
@@ -197,10 +203,11 @@ def test_a_wrong_guess_is_a_line_all_the_same(stack: Stack, authority: Path) -> 
 
 def test_kernels_have_the_limit_of_files_that_docker_gives(own_stack: Callable[..., Stack]) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    limit_files(stack, 1024, 4096)
+    limit(stack, 1024, 4096)
     stack.up()
-    server = stack.shell("grep 'Max open files' /proc/$(pgrep -P 1 -f entrypoint.lab.server)/limits").split()
-    assert server[3:5] == ["4096", "4096"]
+    limits = "grep 'Max open files' /proc/$(pgrep -P 1 -f entrypoint.{}.server)/limits"
+    for server in (stack.shell(limits.format("lab")), stack.door_shell(limits.format("door"), user="1000")):
+        assert server.split()[3:5] == ["4096", "4096"]
     with Client(stack.url, stack.authority()) as client:
         assert client.login(PASSWORD).status_code == 302
         assert client.run("import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))") == "(1024, 4096)\n"
@@ -208,6 +215,7 @@ def test_kernels_have_the_limit_of_files_that_docker_gives(own_stack: Callable[.
 
 def test_2600_silent_strangers_cost_no_kernel_its_variables(own_stack: Callable[..., Stack]) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD, MEMORY_LIMIT="230m")
+    limit(stack, MOST_FILES, MOST_FILES)
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         assert client.login(PASSWORD).status_code == 302

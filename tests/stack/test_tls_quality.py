@@ -83,8 +83,8 @@ def test_old_protocols_are_refused(scan: dict[str, Any], version: str) -> None:
 
 
 def test_the_groups_are_ordered_with_the_post_quantum_hybrid_first(stack: Stack) -> None:
-    # The container's OpenSSL knows it; the host's may be older.
-    client = "openssl s_client -connect localhost:8888 -brief </dev/null 2>&1"
+    # The lab's OpenSSL knows it; the host's may be older.
+    client = f"openssl s_client -connect {stack.address}:8888 -brief </dev/null 2>&1"
     assert "X25519MLKEM768" in stack.shell(client)
 
 
