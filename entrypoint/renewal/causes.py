@@ -59,12 +59,10 @@ def _causes(server: str, has_hook: bool) -> Iterator[tuple[str, str]]:
 def _causes_on_this_machine() -> Iterator[tuple[str, str]]:
     yield (
         "Could not bind TCP port|Address already in use",
-        "Workhorse needs that port of the container for a moment: end what a script of yours has left listening there",
+        "Workhorse needs that port of its container for a moment, and something else of yours listens there: "
+        "docker compose restart workhorse",
     )
-    yield (
-        "Permission denied",
-        "A start gives those files back to the server's user: docker compose restart workhorse",
-    )
+    yield "Permission denied", "A start gives those files back to the server's user: docker compose restart workhorse"
     yield r"No space left|Errno 28", "Free some space on the disk that holds Docker's volumes: docker system df"
 
 
