@@ -1,4 +1,4 @@
-"""Every address that a running server answers at, asked of that server itself."""
+"""Every address that a running JupyterLab answers at, and what it is asked, told by that server itself."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any
 from tests.extensions import add_extension
 from tests.stacks import Stack, poll
 
-LIST = "/tmp/handlers.json"
+LIST, ASKED = "/tmp/handlers.json", "/tmp/asked.txt"
 MODULE = "lists_handlers"
-# A Jupyter server extension: once the server runs, so that every extension has added its own, it writes them down.
+# A Jupyter server extension: once the server runs, so that every extension has added its own, it writes them down; and
+# from then on each request that the door has passed on, before any handler sees it.
 EXTENSION = f'''
 import json, os
 from tornado.routing import PathMatches, RuleRouter
@@ -36,6 +37,13 @@ def _load_jupyter_server_extension(app):
         with open("{LIST}.part", "w") as file:
             json.dump(rules, file)
         os.rename("{LIST}.part", "{LIST}")
+        app.web_app.find_handler = find_handler
+    find = app.web_app.find_handler
+    def find_handler(request, **options):
+        if "X-Forwarded-Host" in request.headers:
+            with open("{ASKED}", "a") as file:
+                file.write(f"{{request.method}} {{request.uri}}\\n")
+        return find(request, **options)
     app.io_loop.add_callback(lambda: app.io_loop.call_later(1, write))
 '''
 
@@ -61,6 +69,11 @@ def list_handlers_of(stack: Stack) -> None:
 def handlers(stack: Stack) -> list[Handler]:
     text = poll(lambda: stack.shell(f"cat {LIST} 2>/dev/null", check=False) or None, wanted="the list of handlers")
     return [Handler(*each) for each in json.loads(text)]
+
+
+def asked(stack: Stack) -> list[str]:
+    """The requests that have come through the door, each as its method and address."""
+    return stack.shell(f"cat {ASKED} 2>/dev/null", check=False).splitlines()
 
 
 def _texts(tree: Any, most: int) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""What a stranger gets: the login form, and of everything else nothing. Asked of every handler there is."""
+"""What a stranger gets: the login form, and of everything else nothing; the lab never hears of it.
+
+Asked of every handler there is, at the door or behind it.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.handlers import handlers, list_handlers_of
+from tests.handlers import asked, handlers, list_handlers_of
 from tests.stacks import Stack, new_stack, running
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-REFUSED = (403, 404, 405)
-# Their answers' statuses; 302 leads to the form everywhere.
+# What the door answers by itself; all else is refused with one word, there or not.
+OWN_PATHS = re.compile(r"/(login|logout|health|static/favicon\.ico|trust(/workhorse-ca\.(crt|mobileconfig))?)")
+OWN_REFUSALS = (403, 404, 405)
+PAGE = {"Accept": "text/html"}
+# Their answers' statuses.
 PUBLIC = {
     ("GET", "/login"): 200,
     ("POST", "/login"): 401,
@@ -48,9 +55,9 @@ class Answer:
 
     @property
     def leads_to_the_form(self) -> bool:
-        """At once, or by way of an address that the question itself holds: without its slash, or / as /lab."""
-        target = self.headers.get("location", "").split("?")[0]
-        return self.status == 302 and target in ("/login", "/lab" if self.path == "/" else f"/{self.path.strip('/')}")
+        """At once, and from there back to what was asked for."""
+        asked = f"/login?next={quote(self.path, safe='')}"
+        return self.status == 302 and self.headers.get("location") == asked
 
     def __repr__(self) -> str:
         return f"{self.method} {self.path} {self.status} {self.headers.get('location', '')} {self.body[:60]!r}"
@@ -69,7 +76,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def paths(stack: Stack, authority: Path) -> Iterator[list[str]]:
     """An address for each handler, and some that exist."""
     registered = handlers(stack)
-    assert {"LoginHandler", "TermSocket", "KernelWebsocketHandler", "LabHandler", "ContentsHandler"} <= {
+    assert {"TermSocket", "KernelWebsocketHandler", "LabHandler", "ContentsHandler"} <= {
         each.name.rsplit(".")[-1] for each in registered
     }
     assert not [each for each in registered if not each.paths()]
@@ -82,6 +89,8 @@ def paths(stack: Stack, authority: Path) -> Iterator[list[str]]:
             f"/terminals/websocket/{terminal}", "/files/secret.txt", "/api/contents/secret.txt", "/view/secret.txt",
             "/static/favicon.ico", "/static/style/style.min.css", "/static/logo/logo.png", "/lab/tree/secret.txt",
             "/kernelspecs/python3/logo-svg.svg", "/api/spec.yaml", "/no/such/thing", "/Login", "/login/", "/login/x",
+            "/login", "/logout", "/health", "/trust", "/trust/workhorse-ca.crt", "/trust/workhorse-ca.mobileconfig",
+            "/workhorse/report", "/workhorse/news", "/workhorse/backup", "/workhorse/restore",
             "/health/", "/healthx", "/trust/", "/trust/../api/status", "/static/../api/status", "/%6cogin", "//login",
             "/static/favicon.ico/../style/style.min.css", "/login/../api/status", "/login%2f..%2fapi",
         }  # fmt: skip
@@ -116,10 +125,13 @@ def answers(stack: Stack, authority: Path, paths: list[str]) -> list[Answer]:
 
 
 def gives_something(answer: Answer, public: dict[tuple[str, str], int]) -> bool:
-    expected = public.get((answer.method, answer.path))
-    # For one kernel JupyterLab takes a 403 for its death; see Door.get_user.
-    refused = (*REFUSED, 424) if re.fullmatch("/api/kernels/[^/]+", answer.path) else REFUSED
-    return answer.status != expected and answer.status not in refused and not answer.leads_to_the_form
+    if answer.status == public.get((answer.method, answer.path)):
+        return False
+    if OWN_PATHS.fullmatch(answer.path):
+        return answer.status not in OWN_REFUSALS
+    # For one kernel JupyterLab takes a 403 for its death.
+    refusal = 424 if re.fullmatch("/api/kernels/[^/]+", answer.path) else 403
+    return answer.status != refusal
 
 
 def test_no_handler_gives_a_stranger_anything_but_the_form(answers: list[Answer]) -> None:
@@ -128,6 +140,14 @@ def test_no_handler_gives_a_stranger_anything_but_the_form(answers: list[Answer]
     assert not given, given
     reached = {(each.method, each.path): each.status for each in answers}
     assert {question: reached[question] for question in PUBLIC} == PUBLIC
+
+
+def test_every_page_leads_to_the_form_and_back(stack: Stack, authority: Path, paths: list[str]) -> None:
+    pages = [each for each in ask(stack, authority, paths, ("GET",), **PAGE) if not OWN_PATHS.fullmatch(each.path)]
+    assert len(pages) > 60
+    assert [each for each in pages if not each.leads_to_the_form] == []
+    others = ask(stack, authority, paths, ("POST", "PUT", "DELETE"), **PAGE)
+    assert [each for each in others if gives_something(each, PUBLIC)] == []
 
 
 def test_no_refusal_says_what_is_there(answers: list[Answer]) -> None:
@@ -158,6 +178,8 @@ PRETENCES = (
     {"Authorization": "token None"},
     {"Origin": "https://evil.example.net"},
     {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"},
+    {"X-Forwarded-User": "workhorse", "Remote-User": "workhorse", "X-Workhorse-Login": "workhorse"},
+    {"Cookie": "username-localhost=x; workhorse-device=x"},
 )
 
 
@@ -175,7 +197,21 @@ def test_a_shared_authority_is_all_that_opens_besides(stack: Stack, authority: P
         assert [each for each in shared if gives_something(each, PUBLIC | SHARED)] == []
         assert {each.path for each in shared if each.status == 200} >= {path for _, path in SHARED}
     finally:
-        stack.shell("rm /run/workhorse/server/share-ca", user="0", check=False)
+        stack.door_shell("rm /run/workhorse/server/share-ca", check=False)
+
+
+def test_the_lab_never_hears_of_a_stranger(stack: Stack, authority: Path, paths: list[str]) -> None:
+    with Client(stack.url, authority) as owner:
+        assert owner.login(PASSWORD).status_code == 302
+        assert owner.is_logged_in()
+    before = asked(stack)
+    assert before[-1] == "GET /api/status", "what the owner asks is noted"
+    ask(stack, authority, paths, METHODS)
+    ask(stack, authority, paths, ("GET",), **PAGE)
+    ask(stack, authority, paths, ("GET",), Origin=stack.url, **UPGRADE)
+    for pretence in PRETENCES:
+        ask(stack, authority, paths, ("GET", "POST"), **pretence)
+    assert asked(stack) == before
 
 
 def test_every_kind_of_answer_carries_the_headers_of_safety(
@@ -189,6 +225,7 @@ def test_every_kind_of_answer_carries_the_headers_of_safety(
         ]
         own.append(owner.session.post(f"{stack.url}/api/kernels", data="{", timeout=20))
     kinds = [*answers, *(Answer("own", each.url, each.status_code, lower(each.headers), b"") for each in own)]
+    kinds += ask(stack, authority, ["/lab"], ("GET",), **PAGE)
     assert {200, 302, 401, 403, 404, 405} <= {each.status for each in kinds}
     for each in kinds:
         assert "server" not in each.headers, each

@@ -1,0 +1,155 @@
+"""A lab that is stopped, stands still or talks nonsense: who asks is told, and the door's own answers come at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from entrypoint.proxy.lab_socket import WAIT_SECONDS
+from tests.clients import Client
+from tests.conftest import PASSWORD
+from tests.false_lab import KINDS
+from tests.guesses import WRONG, visitor
+from tests.labs import in_place_of_the_lab, standing_still
+from tests.stack.test_fuzz import server_memory
+from tests.stacks import Stack, poll
+
+LOGIN_SECONDS_MAX = 2.0
+# What a busy machine may take beyond the wait.
+SLACK_SECONDS = 5.0
+PAGE = {"Accept": "text/html,application/xhtml+xml", "Sec-Fetch-Mode": "navigate"}
+WRONG_AND_REMEDY = ("JupyterLab doesn't answer", "docker compose logs lab")
+MEGABYTE = 2**20
+AT_ONCE = 10
+
+
+@contextmanager
+def stopped(stack: Stack) -> Iterator[None]:
+    stack.compose("stop", "-t", "1", "lab")
+    try:
+        yield
+    finally:
+        stack.up()
+
+
+def open_page(client: Client, path: str = "/lab") -> requests.Response:
+    return client.session.get(f"{client.url}{path}", headers=PAGE, timeout=WAIT_SECONDS + 30, allow_redirects=False)
+
+
+def seconds_of(step: Callable[[], object]) -> float:
+    began = time.monotonic()
+    step()
+    return time.monotonic() - began
+
+
+def log_in_and_out(stack: Stack, authority: Path) -> None:
+    """Everything that the door answers by itself, of a browser that is new."""
+    with visitor(stack, authority) as client:
+        assert client.login(PASSWORD).status_code == 302
+        assert client.session.get(f"{stack.url}/health", timeout=5).status_code == 200
+        assert client.session.get(f"{stack.url}/logout", timeout=5).status_code == 200
+    with visitor(stack, authority) as stranger:
+        assert stranger.login(WRONG).status_code in (401, 429)
+
+
+def test_who_asks_a_stopped_lab_waits_and_reads_what_is_wrong_and_what_to_do(stack: Stack, client: Client) -> None:
+    with stopped(stack), ThreadPoolExecutor(2) as beside:
+        began = time.monotonic()
+        page, script = beside.submit(open_page, client), beside.submit(ask_status, stack, client)
+        answers = [page.result(), script.result()]
+        assert WAIT_SECONDS - 1 < time.monotonic() - began < WAIT_SECONDS + SLACK_SECONDS
+    for answer in answers:
+        assert answer.status_code == 503
+        assert "Traceback" not in answer.text
+    told = (answers[0].text.replace("&#39;", "'"), answers[1].json()["message"])
+    for text in told:
+        assert not [part for part in WRONG_AND_REMEDY if part not in text]
+    # The page comes back by itself, and none of it is kept.
+    assert int(answers[0].headers["Refresh"]) <= WAIT_SECONDS
+    assert answers[0].headers["Cache-Control"] == "no-store"
+    assert "text/html" in answers[0].headers["Content-Type"]
+
+
+def ask_status(stack: Stack, client: Client) -> requests.Response:
+    """As a page's script does, by a connection of its own."""
+    cookies = client.session.cookies
+    return requests.get(f"{stack.url}/api/status", cookies=cookies, verify=str(client.authority), timeout=60)
+
+
+def test_who_waits_for_a_lab_that_comes_back_is_answered(stack: Stack, client: Client) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        with stopped(stack):
+            asked = beside.submit(open_page, client)
+            poll(lambda: asked.running() or None, wanted="the question")
+            stack.compose("start", "lab")
+        assert asked.result().status_code == 200
+    assert "JupyterLab" in open_page(client).text
+
+
+def test_who_asks_a_busy_lab_waits_without_an_error(stack: Stack, client: Client) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        with standing_still(stack):
+            asked = beside.submit(open_page, client)
+            poll(lambda: asked.running() or None, wanted="the question")
+            log_in_and_out(stack, client.authority)
+        assert asked.result().status_code == 200
+
+
+STATES: dict[str, Callable[[Stack], AbstractContextManager[None]]] = {
+    "stopped": stopped,
+    "standing still": standing_still,
+    **{kind: lambda stack, kind=kind: in_place_of_the_lab(stack, kind) for kind in KINDS if kind != "noting"},  # type: ignore[misc]
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_login_answers_within_two_seconds_whatever_the_lab_does(
+    stack: Stack, authority: Path, client: Client, state: str
+) -> None:
+    memory = server_memory(stack)
+    with STATES[state](stack), ThreadPoolExecutor(AT_ONCE) as beside:
+        asked = [beside.submit(swallow, stack, client) for _ in range(AT_ONCE)]
+        poll(lambda: all(each.running() or each.done() for each in asked) or None, wanted="the questions")
+        for _ in range(3):
+            assert seconds_of(lambda: log_in_and_out(stack, authority)) < 2 * LOGIN_SECONDS_MAX
+            with visitor(stack, authority) as fresh:
+                assert seconds_of(lambda: fresh.login(PASSWORD)) < LOGIN_SECONDS_MAX
+        assert seconds_of(lambda: stack.workhorse("status")) < 20
+        assert "The server answers." in stack.workhorse("healthcheck")
+    # Those who asked are answered once JupyterLab is back, or were told; whatever was said to them is forgotten.
+    poll(lambda: client.is_logged_in() or None, wanted="JupyterLab's answer")
+    assert server_memory(stack) - memory < 32 * MEGABYTE
+    assert "Traceback" not in stack.door_log()
+
+
+def swallow(stack: Stack, client: Client) -> int | None:
+    """Asks the lab, whatever comes of it within a few seconds."""
+    cookies = client.session.cookies
+    try:
+        return requests.get(f"{stack.url}/lab", cookies=cookies, verify=str(client.authority), timeout=8).status_code
+    except requests.RequestException:
+        return None
+
+
+@pytest.mark.parametrize("kind", ["closing", "garbage", "endless", "one_line"])
+def test_nonsense_is_told_at_once_and_none_of_it_comes_through(stack: Stack, client: Client, kind: str) -> None:
+    with in_place_of_the_lab(stack, kind):
+        began = time.monotonic()
+        answer = open_page(client)
+        assert time.monotonic() - began < SLACK_SECONDS
+    assert answer.status_code == 502
+    assert "docker compose logs lab" in answer.text
+    assert len(answer.content) < 10_000
+    assert "X-Header" not in answer.headers
+
+
+def test_the_status_tells_of_an_absent_lab_and_how_to_look(stack: Stack) -> None:
+    with stopped(stack):
+        status = stack.workhorse("status")
+    assert "docker compose logs lab" in status or "docker compose up -d" in status
