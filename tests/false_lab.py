@@ -1,6 +1,6 @@
 """A program in JupyterLab's place, as a notebook could start one: it takes the lab's socket, and misbehaves.
 
-Run by `tests.labs` inside the lab's container, from this text alone.
+Run by `tests.other_labs` inside the lab's container, from this text alone.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.false_lab import KINDS
 from tests.guesses import WRONG, visitor
-from tests.labs import in_place_of_the_lab, standing_still
+from tests.other_labs import in_place_of_the_lab, standing_still
 from tests.stack.test_fuzz import server_memory
 from tests.stacks import Stack, poll
 

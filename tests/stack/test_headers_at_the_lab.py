@@ -15,7 +15,7 @@ import websocket
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.guesses import DOCKER_NETWORKS, visitor
-from tests.labs import heads, in_place_of_the_lab
+from tests.other_labs import heads, in_place_of_the_lab
 from tests.sockets import connect
 from tests.stacks import Stack, new_stack, running
 
