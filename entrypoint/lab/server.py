@@ -18,6 +18,7 @@ from traitlets.config import Config
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted
 from entrypoint.lab.kernel_pictures import look_before_pictures
+from entrypoint.lab.last_words import say_last_words
 from entrypoint.lab.leftovers import clear
 from entrypoint.lab.pages import offer_labextensions
 from entrypoint.lab.report import answer_the_door
@@ -46,6 +47,7 @@ def main(config_file: Path) -> None:
     answer_the_door(app.web_app, places)
     look_before_opening(app.root_dir)
     look_before_pictures()
+    say_last_words()
     app.io_loop.add_callback(app.kernel_spec_manager.refresh)
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     app.start()

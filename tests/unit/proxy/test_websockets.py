@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tornado import websocket as tornado_s
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_unix_socket
@@ -19,14 +20,20 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from websocket import ABNF, WebSocket, create_connection
 
+from entrypoint.lab.last_words import say_last_words
 from entrypoint.proxy.frames import Frames, close_frame
 from entrypoint.proxy.open_connections import GOING_AWAY, SERVICE_RESTART
 from entrypoint.proxy.splice import CLOSE_SECONDS, LINGER_SECONDS
 from tests.wall import HANDSHAKE, STRANGER, Wall, get, wall
 
+BURST = 8
+
 
 class Channel(WebSocketHandler):
-    """Sends back what it gets; asked to count, it counts for as long as somebody listens."""
+    """Sends back what it gets; asked to count, it counts for as long as somebody listens.
+
+    Asked to burst, it hands over all at once, as Jupyter does, more than any socket holds.
+    """
 
     counted = 0
     closed_with: int | None = None
@@ -38,6 +45,9 @@ class Channel(WebSocketHandler):
         if message == "count":
             # Beside, or the Close would wait for its turn.
             self.counting = asyncio.ensure_future(self.count())
+        elif message == "burst":
+            for number in range(BURST):
+                self.write_message(f"{number} " + "x" * 1_000_000)
         else:
             await self.write_message(message, binary=isinstance(message, bytes))
 
@@ -56,6 +66,13 @@ class Forbidden(RequestHandler):
     def get(self) -> None:
         self.set_status(403)
         self.finish("not you")
+
+
+@pytest.fixture(autouse=True)
+def a_lab_s_websockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the lab's process, which for a test is this one."""
+    monkeypatch.setattr(tornado_s, "WebSocketProtocol13", tornado_s.WebSocketProtocol13)
+    say_last_words()
 
 
 @contextmanager
@@ -176,6 +193,14 @@ def test_a_door_that_stops_loses_no_message(talk: Wall, attempt: int) -> None:
     # What the lab could no longer send, it knows of: Jupyter keeps that for who comes next.
     assert numbers == list(range(len(numbers)))
     assert 0 <= Channel.counted - len(numbers) <= 1
+
+
+def test_a_browser_that_is_behind_still_gets_all_that_was_said_before_the_end(talk: Wall) -> None:
+    websocket = connect(talk)
+    websocket.send("burst")
+    assert websocket.recv().split()[0] == "0"
+    talk.loop.call_soon_threadsafe(talk.passage.connections.close_all)
+    assert until_closed(websocket) == ([str(number) for number in range(1, BURST)], GOING_AWAY)
 
 
 def test_the_ends_of_frames_are_found_however_their_bytes_come() -> None:
