@@ -43,6 +43,12 @@ def _read(secret: Path) -> bytes:
         return read_linked(secret)
     except FileNotFoundError:
         return b""
+    except PermissionError:
+        # The lab's root is nobody's superior.
+        raise WorkhorseError.of(
+            "CA_FILE names a file that not everybody may read, and it is for every notebook.",
+            "On the host, with that file's name: chmod a+r ./company-ca.pem",
+        ) from None
     except OSError as error:
         raise WorkhorseError.of(
             f"CA_FILE names a file that can't be read: {error.strerror}.",
