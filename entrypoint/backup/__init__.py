@@ -1,0 +1,1 @@
+"""The archive of a backup: its format, written while others write, and read whoever made it."""

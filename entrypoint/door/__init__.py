@@ -1,0 +1,1 @@
+"""The door: its start, its server and its pages."""

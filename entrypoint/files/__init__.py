@@ -1,0 +1,1 @@
+"""Files: where each lies, and how it is read and written whatever others put in its place."""

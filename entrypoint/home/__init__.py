@@ -1,0 +1,1 @@
+"""The person's home: what stands ready there, and what is found in it."""

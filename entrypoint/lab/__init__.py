@@ -1,0 +1,1 @@
+"""The lab: JupyterLab with its kernels and terminals, as it runs behind the door."""

@@ -1,0 +1,1 @@
+"""Who may come in, by what, and for how long; and the way out."""

@@ -1,0 +1,1 @@
+"""The way to the lab and back, for requests, answers and websockets."""

@@ -1,0 +1,1 @@
+"""Certificates that everybody trusts, obtained and renewed while the door serves."""

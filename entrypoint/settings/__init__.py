@@ -1,0 +1,1 @@
+"""What a person sets in `.env`: read, judged, and kept for the commands."""

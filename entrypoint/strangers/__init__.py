@@ -1,0 +1,1 @@
+"""Whoever has not logged in: what they may cost, and how often they may guess."""
