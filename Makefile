@@ -32,10 +32,14 @@ export WORKHORSE_TEST_IMAGE ?= workhorse
 
 test: engine browser pebble faketime $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
 	COMPOSE_PROJECT_NAME=$(WORKHORSE_TEST_IMAGE) host/image
-	$(PYTHON) -m pytest tests/unit tests/properties --numprocesses 2
+	$(PYTHON) -m coverage erase
+	$(PYTHON) -m coverage run -m pytest tests/unit tests/properties --numprocesses 2
 	@# Alone: Chromium drops what it is loading whenever another stack's network comes or goes.
 	$(PYTHON) -m pytest tests/browser
 	$(PYTHON) -m pytest tests/stack --numprocesses 3 --dist loadfile --durations 10
+	@# Of the tests without Docker: the images hold nothing that measures.
+	$(PYTHON) -m coverage combine --quiet
+	$(PYTHON) -m tests.covered
 
 test-unit: $(VENV)/ready ## run the tests that need no Docker
 	$(PYTHON) -m pytest tests/unit
