@@ -19,7 +19,7 @@ down: ## stop Workhorse; notebooks, settings and packages are kept
 	docker compose down
 
 logs: ## follow what Workhorse says
-	docker compose logs --follow --no-log-prefix
+	docker compose logs --follow
 
 engine:
 	@host/engine
