@@ -199,7 +199,7 @@ def test_a_browser_that_is_behind_still_gets_all_that_was_said_before_the_end(ta
     websocket = connect(talk)
     websocket.send("burst")
     assert websocket.recv().split()[0] == "0"
-    talk.loop.call_soon_threadsafe(talk.passage.connections.close_all)
+    talk.loop.call_soon_threadsafe(talk.passage.connections.end_where, lambda _: True)
     assert until_closed(websocket) == ([str(number) for number in range(1, BURST)], GOING_AWAY)
 
 
