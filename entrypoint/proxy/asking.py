@@ -48,7 +48,8 @@ def ask_lab(socket_path: Path, path: str, seconds: float, bytes_max: int) -> obj
     except (TimeoutError, BlockingIOError):
         raise NoAnswerError(f"it has said nothing whole for {seconds:g} seconds") from None
     except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
-        raise NoAnswerError(shown(str(error)) or type(error).__name__) from error
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise NoAnswerError(shown(why)) from error
 
 
 def _said(socket_path: Path, path: str, deadline: float, bytes_max: int) -> bytes:

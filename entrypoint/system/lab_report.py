@@ -157,9 +157,9 @@ def _time(value: object) -> datetime:
 def kernel_lines(kernels: tuple[Kernel, ...]) -> Iterator[str]:
     """How many run, then each of the first, with what a person knows it by."""
     if not kernels:
-        yield "none runs"
+        yield "none running"
         return
-    yield "1 runs" if len(kernels) == 1 else f"{len(kernels)} run"
+    yield f"{len(kernels)} running"
     for kernel in kernels[:SHOWN_KERNELS]:
         since = f", since {kernel.started:%Y-%m-%d %H:%M} UTC" if kernel.started else ""
         yield f"{kernel.notebook or 'without a notebook'} ({kernel.name}): {kernel.state}{since}"

@@ -91,7 +91,7 @@ def test_the_door_is_told_what_is_news(lab: Places) -> None:
 def test_a_terminal_is_told_what_the_lab_knows_by_itself(lab: Places) -> None:
     told = "\n".join(status(lab))
     assert "Notebooks     /data/notebooks on the host" in told
-    assert "Kernels       none runs" in told
+    assert "Kernels       none running" in told
     assert "half_of_it can't work here" in told
     assert "docker compose exec workhorse workhorse status" in told
 

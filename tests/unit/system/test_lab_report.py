@@ -77,12 +77,12 @@ def test_more_than_anybody_runs_is_refused() -> None:
 
 
 def test_a_person_reads_what_runs_where_and_since_when() -> None:
-    assert list(kernel_lines(())) == ["none runs"]
+    assert list(kernel_lines(())) == ["none running"]
     console = replace(KERNEL, notebook=None, started=None, state="idle")
     assert list(kernel_lines((KERNEL, console))) == [
-        "2 run",
+        "2 running",
         "course/1.ipynb (Python 3): busy, since 2026-11-28 12:30 UTC",
         "without a notebook (Python 3): idle",
     ]
     many = list(kernel_lines((KERNEL,) * 30))
-    assert (many[0], len(many), many[-1]) == ("30 run", 22, "and 10 more")
+    assert (many[0], len(many), many[-1]) == ("30 running", 22, "and 10 more")
