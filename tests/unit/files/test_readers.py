@@ -25,6 +25,8 @@ OTHERWISE = {
     "backup/archive.py": "streams",
     "backup/unpack.py": "streams",
     "proxy/splice.py": "streams",
+    "proxy/unix_socket.py": "opens a socket by descriptor",
+    "door/public.py": "the image's own",
     "backup/restore.py": "streams",
     "backup/snapshot.py": "people's files, of any length, by descriptor",
     "home/environments.py": "what is backed up of environments",

@@ -85,7 +85,7 @@ CAUSES = {
         'Get "http://lab.example.org:8880/...": dial tcp 198.18.0.9:8880: no route to host. That name has to',
         "COMPOSE_FILE=docker-compose.yml:compose/letsencrypt.yml",
     ),
-    "port": (PORT, "Could not bind TCP port 8880. Workhorse needs that port", "end the notebook"),
+    "port": (PORT, "Could not bind TCP port 8880. Workhorse needs that port", "restart workhorse"),
     "limit": (LIMIT, "too many certificates (5) already issued", "Workhorse waits"),
     "no name": (
         UNEXPECTED.format(f"requests.exceptions.ConnectionError: {NO_NAME}"),
