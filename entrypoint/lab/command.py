@@ -26,6 +26,8 @@ AT_THE_DOOR = (
     ("sign-out", "log every device out; kernels run on"),
     ("totp", "enrol a phone for codes"),
     ("share-ca", "offer the authority's certificate to phones for ten minutes"),
+    ("renew", "ask Let's Encrypt now, without waiting"),
+    ("new-authority", "make a new private authority"),
     ("audit", "what is weak about this installation, and how to mend it"),
 )
 # These want a line of their own.

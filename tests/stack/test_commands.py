@@ -14,7 +14,7 @@ from tests.stacks import Stack
 
 MakeStack = Callable[..., Stack]
 SHORT_PASSWORD = "eleven char"
-AT_THE_DOOR = ("status", "audit", "share-ca", "reset-password", "sign-out", "totp", "renew", "new-authority")
+AT_THE_DOOR = ("audit", "share-ca", "reset-password", "sign-out", "totp", "renew", "new-authority")
 # Of everything that a command could change.
 STATE = "cd /var/lib/workhorse; sha256sum password-hash *-secret tls/*.pem; ls; ls /run/workhorse/server"
 
@@ -48,8 +48,32 @@ def test_a_terminal_is_told_the_line_for_the_host(stack: Stack, client: Client, 
     assert stack.door_shell(STATE) == before
 
 
+def test_a_terminal_is_told_what_the_lab_knows_by_itself(stack: Stack, client: Client) -> None:
+    printed = typed_in_a_terminal(client, "status")
+    assert "Notebooks     ./repositories on the host" in printed
+    # The one that asks.
+    assert re.search(r"Kernels       \d+ running\n(.+\n)*.* \(Python 3\): busy, since 20\d\d-\d\d-\d\d", printed)
+    assert "docker compose exec workhorse workhorse status" in printed
+    assert "exit status 0" in printed
+
+
+def test_status_at_the_door_tells_which_kernels_run_and_since_when(stack: Stack, client: Client) -> None:
+    model: dict[str, object] = {
+        "path": "course/1.ipynb",
+        "name": "1.ipynb",
+        "type": "notebook",
+        "kernel": {"name": "python3"},
+    }
+    session = client.api("POST", "sessions", **model)
+    pattern = r"course/1\.ipynb \(Python 3\): \w+, since 20\d\d-\d\d-\d\d \d\d:\d\d UTC"
+    assert re.search(pattern, stack.workhorse("status"))
+    client.api("DELETE", f"sessions/{session['id']}")
+    assert not re.search(pattern, stack.workhorse("status"))
+
+
 def test_a_terminal_is_told_what_can_be_asked_there(client: Client) -> None:
     printed = typed_in_a_terminal(client, "")
+    assert "workhorse status  " in printed
     assert "docker compose exec workhorse workhorse" in printed
     assert "Traceback" not in printed
 
