@@ -91,10 +91,10 @@ async def report(places: Places, kernels: tuple[Kernel, ...]) -> LabReport:
 
 
 async def in_time(look: Callable[[], Any], path: Path) -> Any:
-    """What a look at a path finds; None where its disk does not answer."""
+    """What a look at a path finds; None where its disk does not answer, or with an error alone."""
     try:
         return await Errands.of_the_server().run(look, [str(path)], seconds=DISK_SECONDS)
-    except HTTPError:
+    except (HTTPError, OSError):
         return None
 
 

@@ -19,6 +19,7 @@ class Folder:
     Args:
         uid, gid, mode: Its owner, group and permissions (stat(2)).
         user, group: Of the lab.
+        is_gone: Whether it was deleted on the host, where the mount still shows what it was.
         is_another: Whether it is empty, and another one than was served last.
     """
 
@@ -29,6 +30,7 @@ class Folder:
     group: int
     is_writable: bool
     is_read_only: bool
+    is_gone: bool = False
     is_another: bool = False
 
 
@@ -44,6 +46,7 @@ def find_folder(folder: Path, user: Owner, is_another: bool = False) -> Folder:
         # The kernel itself knows of access lists and network file systems.
         is_writable=os.access(folder, os.W_OK | os.X_OK),
         is_read_only=bool(os.statvfs(folder).f_flag & os.ST_RDONLY),
+        is_gone=status.st_nlink == 0,
         is_another=is_another,
     )
 
@@ -59,6 +62,12 @@ def reason_nothing_is_saved(found: Folder, host_folder: str) -> str | None:
     Args:
         host_folder: What the folder is called on the host.
     """
+    restart = "docker compose restart lab"
+    if found.is_gone:
+        return (
+            f"Nothing can be saved: the notebooks' folder {host_folder} is gone on the host.\n"
+            f"  Make it again there, then: {restart}"
+        )
     if found.is_writable:
         return None
     if found.is_read_only:
@@ -68,7 +77,6 @@ def reason_nothing_is_saved(found: Folder, host_folder: str) -> str | None:
             f"Nothing can be saved: the mode of {host_folder} ({found.mode:04o}) keeps out its own owner."
             f"\n  On the host: chmod u+rwx '{host_folder}'"
         )
-    restart = "docker compose restart lab"
     if found.user == ROOT:  # of a user namespace, whose numbers mean nothing on the host
         return (
             f"Nothing can be saved: on the host, {host_folder} belongs to another user than the one who runs Docker.\n"

@@ -99,11 +99,17 @@ def _kernel(content: object) -> Kernel:
 
 def _folder(content: object) -> Folder:
     told = _Told(content)
-    uid, gid, mode, user, group = (_number(told[name]) for name in ("uid", "gid", "mode", "user", "group"))
-    is_writable, is_read_only, is_another = (
-        _flag(told[name]) for name in ("is_writable", "is_read_only", "is_another")
+    return Folder(
+        uid=_number(told["uid"]),
+        gid=_number(told["gid"]),
+        mode=stat.S_IMODE(_number(told["mode"])),
+        user=_number(told["user"]),
+        group=_number(told["group"]),
+        is_writable=_flag(told["is_writable"]),
+        is_read_only=_flag(told["is_read_only"]),
+        is_gone=_flag(told["is_gone"]),
+        is_another=_flag(told["is_another"]),
     )
-    return Folder(uid, gid, stat.S_IMODE(mode), user, group, is_writable, is_read_only, is_another)
 
 
 class _Told:

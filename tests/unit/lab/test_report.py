@@ -15,11 +15,13 @@ from types import SimpleNamespace
 import pytest
 
 from entrypoint.files.places import Places
+from entrypoint.files.private import Owner
 from entrypoint.home.folder import tell_folder
 from entrypoint.lab.command import elsewhere, help_lines, status
 from entrypoint.lab.report import kernels_left_out, told_kernels
 from entrypoint.proxy.asking import ask_lab
 from entrypoint.report.lab import ask_for_report
+from entrypoint.system.folder import find_folder, reason_nothing_is_saved
 from entrypoint.system.lab_report import Kernel
 from tests.stacks import REPOSITORY, poll
 
@@ -80,6 +82,16 @@ def test_a_folder_that_changes_is_told_as_it_is_now(lab: Places) -> None:
     folder = ask_for_report(lab).folder
     assert folder and folder.mode == 0o777
     lab.repositories.chmod(0o755)
+
+
+def test_a_folder_that_was_deleted_is_told_as_gone(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    tmp_path.rmdir()
+    found = find_folder(Path(f"/proc/self/fd/{folder}"), Owner(1000, 1000))
+    os.close(folder)
+    told = reason_nothing_is_saved(found, "./repositories") or ""
+    assert "./repositories is gone on the host" in told
+    assert told.endswith("then: docker compose restart lab")
 
 
 def test_the_door_is_told_what_is_news(lab: Places) -> None:

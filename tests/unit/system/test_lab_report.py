@@ -49,7 +49,7 @@ def test_values_of_another_kind_are_refused_or_harmless(name: str) -> None:
             assert type(getattr(report, name)) in (tuple, str) or report.memory_limit == value
 
 
-@pytest.mark.parametrize("name", ["uid", "gid", "mode", "user", "group", "is_writable", "is_read_only", "is_another"])
+@pytest.mark.parametrize("name", ["uid", "gid", "mode", "user", "group", "is_writable", "is_gone", "is_another"])
 @pytest.mark.parametrize("value", [None, "1", 1.0, -1, [], {}, 2**70, "; reboot"])
 def test_of_the_folder_only_numbers_and_yes_or_no_are_believed(name: str, value: object) -> None:
     told = sent(REPORT)
