@@ -5,8 +5,11 @@ Run by `tests.other_labs` inside the lab's container, from this text alone.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import os
+import re
 import socket
 import sys
 import threading
@@ -20,7 +23,7 @@ HEADS = Path("/tmp/heads.txt")
 MEGABYTE = 2**20
 # Of bytes that come before there is nothing more to be said.
 GIGABYTE = 2**30
-ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # to the key of RFC 6455, section 1.3
+MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
 
 def head_of(connection: socket.socket) -> bytes:
@@ -74,7 +77,9 @@ def noting(connection: socket.socket) -> None:
         file.write(head.split(b"\r\n\r\n")[0] + b"\r\n\r\n")
     if b"Upgrade: websocket" in head:
         connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
-        connection.sendall(b"Sec-WebSocket-Accept: " + ACCEPT + b"\r\n\r\n")
+        (key,) = re.findall(rb"Sec-WebSocket-Key: (\S+)", head, re.IGNORECASE)
+        accept = base64.b64encode(hashlib.sha1(key + MAGIC, usedforsecurity=False).digest())
+        connection.sendall(b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
         silent(connection)
     else:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}")

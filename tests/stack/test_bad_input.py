@@ -67,7 +67,9 @@ def test_compose_shows_the_error_in_its_log_and_no_kernel_ends_by_it(own_stack: 
         assert log.startswith("JUPYTER_PASSWORD has 5 characters, fewer than 8.\n")
         stack.set(JUPYTER_PASSWORD=PASSWORD)
         stack.up()
-        assert Kernel(client, kernel.id).run("print(kept)") == "kept\n"
+        again = Kernel(client, kernel.id)
+        assert again.run("print(kept)") == "kept\n"
+        again.shut_down()
 
 
 def test_a_misspelt_setting_is_told_and_nothing_else_of_the_environment(own_stack: MakeStack) -> None:

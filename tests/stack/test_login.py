@@ -76,7 +76,9 @@ def test_a_restart_keeps_the_login_and_a_changed_password_ends_it_and_no_kernel(
         assert not client.is_logged_in()
         assert client.login(PASSWORD).status_code == 401
         assert client.login("another horse battery").status_code == 302
-        assert Kernel(client, kernel.id).run("print(kept)") == "kept\n"
+        again = Kernel(client, kernel.id)
+        assert again.run("print(kept)") == "kept\n"
+        again.shut_down()
         stack.compose("up", "-d", "--no-build", "--force-recreate", "--wait")
         assert client.is_logged_in()
 
