@@ -110,8 +110,8 @@ def test_no_request_of_one_connection_is_answered_on_another(stack: Stack, membe
     sound = asyncio.run(fuzz(member, odd_requests(member, seed)))
     seconds = time.monotonic() - began
     print(f"FUZZ_SEED={seed}: {REQUESTS} odd requests, {sound} sound ones behind them answered, {seconds:.0f} s")
-    # On a machine that does much else, many come later than is waited for.
-    assert sound > REQUESTS / 20
+    # Most odd requests are refused, and their connection ends with that; those beside them were all answered.
+    assert sound > REQUESTS / 100
     assert "Traceback" not in stack.door_log()
 
 
