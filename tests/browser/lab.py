@@ -93,15 +93,19 @@ def bring(notebook: Path, folder: Path) -> Path:
     return copy
 
 
-def write_notebook(notebook: Path, code: str) -> Path:
-    """Writes a notebook with one cell of code, as a file of the folder's owner."""
-    cell: dict[str, Any] = {"cell_type": "code", "id": "code", "metadata": {}, "source": code}
-    cell |= {"outputs": [], "execution_count": None}
+def write_notebook(notebook: Path, *cells: str) -> Path:
+    """Writes a notebook with cells of code, as a file of the folder's owner."""
     kernel = {"name": "python3", "display_name": "Python 3"}
-    content = {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    content: dict[str, Any] = {"metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    content["cells"] = [_cell(f"code-{number}", code) for number, code in enumerate(cells)]
     notebook.write_text(json.dumps(content))
     os.chown(notebook, *owner(notebook.parent))
     return notebook
+
+
+def _cell(name: str, code: str) -> dict[str, Any]:
+    cell: dict[str, Any] = {"cell_type": "code", "id": name, "metadata": {}, "source": code}
+    return cell | {"outputs": [], "execution_count": None}
 
 
 def outputs_in(notebook: Path) -> list[dict[str, Any]]:
