@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.forwarder import Forwarder, forwarder
 from tests.browser.lab import Lab
@@ -35,7 +35,7 @@ def test_a_page_goes_on_by_itself_when_the_server_is_back(distant: Lab, way: For
     printing = open_printing(distant, f"away-{seconds}.ipynb")
     stay_away(distant, way, seconds)
     assert printing.has_gone_on(len(printing.lines())) < BACK_SECONDS
-    expect(distant.notifications.filter(has_text=AWAY)).to_have_count(0)
+    expect(notice(distant).filter(has_text=AWAY)).to_have_count(0)
     printing.check_nothing_is_lost()
 
 
@@ -44,7 +44,7 @@ def test_what_is_saved_while_the_server_is_away_is_saved_when_it_is_back(distant
     notebook = distant.stack.repositories / "saved-late.ipynb"
     way.close()
     distant.page.keyboard.press("Control+s")
-    expect(distant.notifications.filter(has_text=AWAY)).to_be_visible()
+    expect(notice(distant).filter(has_text=AWAY)).to_be_visible()
     assert "line 4" not in notebook.read_text()
     way.open()
     poll(lambda: "line 4" in notebook.read_text() or None, seconds=BACK_SECONDS, wanted="the notebook with its output")
@@ -70,14 +70,13 @@ def test_a_terminal_goes_on_by_itself_when_the_server_is_back(distant: Lab, way:
 def test_who_is_logged_out_elsewhere_is_told_and_goes_on_after_a_login(lab: Lab) -> None:
     printing = open_printing(lab, "logged-out.ipynb")
     lab.stack.workhorse("sign-out")
-    notice = lab.notifications.filter(has_text=LOGGED_OUT)
-    expect(notice).to_be_visible()
+    expect(notice(lab)).to_contain_text(LOGGED_OUT)
     with lab.page.expect_popup() as opened:
-        notice.get_by_role("button", name="Log in").click()
+        notice(lab).get_by_role("link", name="Log in").click()
     opened.value.get_by_label("Password").fill(PASSWORD)
     opened.value.get_by_role("button", name="Log in").click()
     assert printing.has_gone_on(len(printing.lines())) < BACK_SECONDS
-    expect(notice).to_have_count(0)
+    expect(notice(lab)).to_have_count(0)
     poll(lambda: opened.value.is_closed() or None, wanted="the login's tab to be closed")
     printing.check_nothing_is_lost()
 
@@ -88,9 +87,13 @@ def test_without_its_extension_jupyterlab_works_as_ever(lab: Lab) -> None:
     printing.check_nothing_is_lost()
 
 
+def notice(lab: Lab) -> Locator:
+    return lab.page.locator("#workhorse-notice")
+
+
 def stay_away(lab: Lab, way: Forwarder, seconds: int) -> None:
     """For some seconds, in which the page shows that it has noticed only where they are many."""
     way.close()
     lab.page.wait_for_timeout(seconds * 1000)
-    assert lab.notifications.filter(has_text=AWAY).count() == (seconds > 6)
+    assert notice(lab).filter(has_text=AWAY).count() == (seconds > 6)
     way.open()

@@ -29,8 +29,8 @@
 
   // What does no harm when the server gets it twice (RFC 9110, section 9.2.2). A second DELETE would find nothing.
   const REPEATABLE = new Set(['GET', 'HEAD', 'PUT']);
-  // Logged out (424 for a kernel, since JupyterLab takes a 403 for its death), or no JupyterLab behind the door. Each may
-  // also be the answer to what was asked, so the server is asked which it is.
+  // Logged out (424 for a kernel, since JupyterLab takes a 403 for its death), or no JupyterLab behind the door. Each
+  // may also be the answer to what was asked, so the server is asked which it is.
   const DOUBTFUL = new Set([401, 403, 424, 502, 503, 504]);
 
   // RFC 6455, section 7.4.1, and IANA's registry of close codes. After a 1001, which a logout brings, JupyterLab never
@@ -40,11 +40,24 @@
   const GOING_AWAY = 1001;
   const SERVICE_RESTART = 1012;
 
-  // At most 140 characters are shown.
   const AWAY = 'The server is away for a moment. Your kernels run on, and this page goes on by itself.';
   const LONG_AWAY =
     'The server is still away. If your connection is up, run this where Workhorse is installed: docker compose up -d';
   const LOGGED_OUT = 'You are logged out; your kernels run on. Log in in another tab, then go on in this one.';
+  const NOTICE_STYLE = {
+    position: 'fixed',
+    bottom: '3em',
+    left: '50%',
+    transform: 'translateX(-50%)',
+    maxWidth: '32em',
+    padding: '0.8em 1.2em',
+    zIndex: 10000, // over JupyterLab's menus
+    border: '1px solid var(--jp-warn-color1)',
+    borderRadius: '4px',
+    background: 'var(--jp-layout-color1)',
+    color: 'var(--jp-ui-font-color1)',
+    font: 'var(--jp-ui-font-size1) var(--jp-ui-font-family)'
+  };
 
   const pause = (milliseconds, wake) =>
     new Promise(resolve => {
@@ -55,42 +68,45 @@
       });
     });
 
-  /** What the person is told while the server is away; never in the way, and gone when it is back. */
+  /**
+   * What the person is told while the server is away; never in the way, and gone when it is back. It isn't one of
+   * JupyterLab's notifications: for the first of those JupyterLab asks the server for code.
+   */
   class Notice {
-    constructor(notification, baseUrl) {
-      this.notification = notification;
+    constructor(baseUrl) {
       const { pathname } = new URL('lab/extensions/workhorse/static/logged-in.html', baseUrl);
       this.loginUrl = `${baseUrl}login?next=${encodeURIComponent(pathname)}`;
-      this.id = '';
-      this.text = '';
+      this.node = document.createElement('div');
+      this.node.id = 'workhorse-notice';
+      this.node.setAttribute('role', 'status');
+      Object.assign(this.node.style, NOTICE_STYLE);
       this.tab = null;
     }
 
     show(text) {
-      if (!text || text === this.text) {
-        return;
+      if (text && text !== this.text) {
+        this.text = text;
+        this.node.replaceChildren(text, ...(text === LOGGED_OUT ? [' ', this.loginLink()] : []));
+        document.body.append(this.node);
       }
-      this.hide();
-      this.text = text;
-      const actions = text === LOGGED_OUT ? [{ label: 'Log in', callback: event => this.login(event) }] : [];
-      this.id = this.notification.emit(text, 'warning', { autoClose: false, actions });
     }
 
-    login(event) {
-      // The notice stays for whoever closes that tab again.
-      event.preventDefault();
-      this.tab = window.open(this.loginUrl, '_blank');
+    loginLink() {
+      const link = document.createElement('a');
+      link.textContent = 'Log in';
+      link.href = this.loginUrl;
+      link.style.textDecoration = 'underline';
+      link.addEventListener('click', event => {
+        event.preventDefault();
+        this.tab = window.open(link.href, '_blank');
+      });
+      return link;
     }
 
+    /** Closes the login's tab, too, which nobody needs any more. */
     hide() {
-      if (this.id) {
-        this.notification.dismiss(this.id);
-      }
-      this.id = this.text = '';
-    }
-
-    /** Only what it has opened itself, or else who logs in there for the sake of this page would be left there. */
-    closeLogin() {
+      this.node.remove();
+      this.text = '';
       if (this.tab) {
         this.tab.close();
       }
@@ -103,7 +119,7 @@
     constructor(ask, notice) {
       this.ask = ask;
       this.notice = notice;
-      this.listeners = [() => notice.hide(), () => notice.closeLogin()];
+      this.listeners = [() => notice.hide()];
       this.absence = null;
       this.wake = () => undefined;
       // Who comes back to the page, or to a network, need not wait; timers of a hidden page may be a minute late.
@@ -279,8 +295,8 @@
   }
 
   async function reconnection() {
-    const [{ IConnectionLost }, { Notification }, { IServerSettings }] = await Promise.all(
-      ['application', 'apputils', 'services'].map(name => shared(`@jupyterlab/${name}`))
+    const [{ IConnectionLost }, { IServerSettings }] = await Promise.all(
+      ['@jupyterlab/application', '@jupyterlab/services'].map(shared)
     );
     return {
       id: 'workhorse:reconnect',
@@ -291,7 +307,7 @@
       activate: (_app, settings) => {
         const { baseUrl, fetch, WebSocket } = settings;
         const plainFetch = (...options) => fetch.call(null, ...options);
-        const server = new Server(question(plainFetch, baseUrl), new Notice(Notification, baseUrl));
+        const server = new Server(question(plainFetch, baseUrl), new Notice(baseUrl));
         settings.fetch = patient(plainFetch, server);
         settings.WebSocket = watched(WebSocket, server);
         returned = listener => server.listeners.push(listener);
