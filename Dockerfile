@@ -65,6 +65,7 @@ RUN --mount=type=secret,id=ca \
 COPY image/frozen.json /opt/conda/envs/default/conda-meta/frozen
 
 COPY image/overrides.json image/page_config.json /opt/server/share/jupyter/lab/settings/
+COPY image/labextension /opt/server/share/jupyter/labextensions/workhorse
 COPY image/condarc.yml /etc/conda/condarc.d/workhorse.yml
 COPY image/profile.sh /etc/profile.d/workhorse.sh
 COPY --chmod=755 image/lab-command /usr/local/bin/workhorse
