@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import yaml
 from dotenv import dotenv_values
 
 from entrypoint.settings.settings import Settings
@@ -13,6 +14,9 @@ from entrypoint.settings.settings import Settings
 REPOSITORY = Path(__file__).parents[2]
 NAMES = [field.name.upper() for field in fields(Settings)]
 DEFAULTS = {field.name.upper(): field.metadata["default"] for field in fields(Settings)}
+COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+DOOR, LAB = "workhorse", "lab"
+OF_THE_LAB, OF_BOTH = {"MEMORY_LIMIT", "REPOSITORIES"}, {"BASE_IMAGE", "CA_FILE"}
 
 
 def test_env_example_holds_every_setting_in_order_with_a_comment_of_one_line() -> None:
@@ -57,7 +61,19 @@ def words(text: str) -> int:
     return len(re.sub(r"```.*?```|!\[.*?\]\(.*?\)|[|#]|---", "", text, flags=re.DOTALL).split())
 
 
-def test_compose_passes_on_or_interpolates_every_setting() -> None:
-    compose = (REPOSITORY / "docker-compose.yml").read_text()
-    for name in NAMES:
-        assert name in compose, name
+def test_compose_gives_each_setting_to_whom_it_concerns() -> None:
+    assert settings_of(LAB) == OF_THE_LAB | OF_BOTH
+    assert settings_of(DOOR) == set(NAMES) - OF_THE_LAB
+
+
+def test_nothing_of_env_reaches_notebooks() -> None:
+    lab = COMPOSE["services"][LAB]
+    assert [each["path"] for each in lab["env_file"]] == ["lab.env"]
+    assert set(lab["environment"]) <= OF_THE_LAB
+
+
+def settings_of(service: str) -> set[str]:
+    """Those that stand in a service, or in a secret that it is given."""
+    definition = COMPOSE["services"][service]
+    text = str([definition, *(COMPOSE["secrets"][each] for each in definition["secrets"])])
+    return {name for name in NAMES if re.search(rf"\b{name}\b", text)}
