@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
 import yaml
 from dotenv import dotenv_values
 
@@ -54,6 +55,15 @@ def test_the_readme_is_short_and_starts_quickly() -> None:
     before, certificates, after = re.split(r"(?=## Certificates that)|(?=## Through an ssh)", text)
     assert words(certificates) <= 200
     assert words(before + after) < 600
+
+
+@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_file_that_a_page_names_is_there(page: str) -> None:
+    text = (REPOSITORY / page).read_text()
+    named = re.findall(r"`((?:[\w-]+/)+[\w-]+\.\w+)`", text)
+    named += [Path(page).parent / each for each in re.findall(r"\]\((?!https?:)([^)#]+)\)", text)]
+    rooms = REPOSITORY / "entrypoint"
+    assert [str(each) for each in named if not any((top / each).exists() for top in (REPOSITORY, rooms))] == []
 
 
 def words(text: str) -> int:

@@ -65,11 +65,21 @@ def test_every_package_is_a_room_and_every_module_stands_in_one() -> None:
 
 
 @pytest.mark.parametrize("package", ROOMS)
-def test_a_room_says_in_one_sentence_what_it_is_for_and_nothing_else(package: str) -> None:
-    tree = ast.parse((ENTRYPOINT / package / "__init__.py").read_text())
-    role = ast.get_docstring(tree) or ""
-    assert re.fullmatch(r"[A-Z][^.\n]*([.]\w[^.\n]*)*[.]", role), role
-    assert len(tree.body) == 1
+def test_a_room_says_in_one_sentence_what_it_is_for_and_holds_nothing_else(package: str) -> None:
+    assert re.fullmatch(r"[A-Z][^.\n]*([.]\w[^.\n]*)*[.]", role(package))
+    assert len(ast.parse((ENTRYPOINT / package / "__init__.py").read_text()).body) == 1
+
+
+def test_the_page_on_the_architecture_shows_the_rooms_as_they_are() -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text()
+    images = {package: [image for image in IMAGES if package in IMAGES[image]] for package in ROOMS}
+    assert re.findall(r"(?m)^\| `(\w+)` \| (both|door|lab) \| (.*) \|$", page) == [
+        (package, "both" if len(images[package]) > 1 else images[package][0], role(package)) for package in ROOMS
+    ]
+
+
+def role(package: str) -> str:
+    return ast.get_docstring(ast.parse((ENTRYPOINT / package / "__init__.py").read_text())) or ""
 
 
 @pytest.mark.parametrize("package", ROOMS)
