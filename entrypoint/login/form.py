@@ -8,6 +8,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from tornado.web import HTTPError
+
 from entrypoint.login.devices import device_of, make_known
 from entrypoint.login.door import Door
 from entrypoint.login.next_page import START, own_page
@@ -60,7 +62,14 @@ class LoginHandler(RefusingHandler):
         self._lead_on()
 
     def _lead_on(self) -> None:
-        self.redirect(own_page(self.get_argument("next", START)))
+        self.redirect(own_page(self._next()))
+
+    def _next(self) -> str:
+        """Also while a refusal is told: what can't be read leads nowhere, and is no second error."""
+        try:
+            return str(self.get_argument("next", START))
+        except HTTPError:
+            return START
 
     def _refuse(self, wait_seconds: float) -> None:
         seconds = math.ceil(wait_seconds)
@@ -79,7 +88,7 @@ class LoginHandler(RefusingHandler):
             rendered(
                 "login.html",
                 message=message,
-                next=quote(self.get_argument("next", START), safe=""),
+                next=quote(self._next(), safe=""),
                 token=self.xsrf_form_html(),
                 second_factor=door.lock.second_factor,
                 locked_out=None if is_open else NOBODY_ENROLLED,

@@ -249,9 +249,10 @@ def test_a_stranger_s_long_body_is_refused_at_its_head_and_a_member_s_reaches_th
     assert status_of(exchange(door.port, tls_of(door), request, 10)) in (None, 400)
 
 
-def test_a_form_without_its_token_is_shown_again(door: StandingDoor) -> None:
+@pytest.mark.parametrize("address", ["/login", "/login?next=%ff%fe"])
+def test_a_form_without_its_token_is_shown_again(door: StandingDoor, address: str) -> None:
     with door.client() as client:
-        answer = client.session.post(f"{client.url}/login", data={"password": PASSWORD}, timeout=SECONDS)
+        answer = client.session.post(f"{client.url}{address}", data={"password": PASSWORD}, timeout=SECONDS)
         assert answer.status_code == 403
         assert "Try again." in answer.text
         assert not [each for each in client.session.cookies if each.name.startswith("username")]
