@@ -82,6 +82,7 @@ COPY entrypoint/__init__.py /opt/workhorse/entrypoint/
 COPY entrypoint/files /opt/workhorse/entrypoint/files
 COPY entrypoint/settings /opt/workhorse/entrypoint/settings
 COPY entrypoint/system /opt/workhorse/entrypoint/system
+COPY entrypoint/backup /opt/workhorse/entrypoint/backup
 COPY entrypoint/home /opt/workhorse/entrypoint/home
 COPY entrypoint/lab /opt/workhorse/entrypoint/lab
 RUN /opt/server/bin/python -I -m compileall -q /opt/workhorse
