@@ -39,19 +39,28 @@ def room(module: str) -> str:
     return module.split(".")[1]
 
 
-def imports(module: str) -> set[str]:
-    """The modules that one names: in imports anywhere in it, or in a text, as commands and Jupyter's classes are."""
-    named: set[str] = set()
+def named(module: str) -> set[str]:
+    """What one names: in imports anywhere in it, or in a text, as commands and Jupyter's classes are."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.ImportFrom) and not node.level:
-            named |= {node.module or "", *(f"{node.module}.{each.name}" for each in node.names)}
+            names |= {f"{node.module}.{each.name}" for each in node.names}
         elif isinstance(node, ast.ImportFrom):
             pytest.fail(f"{module} imports by a relative name, which this test can't follow")
         elif isinstance(node, ast.Import):
-            named |= {each.name for each in node.names}
+            names |= {each.name for each in node.names}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            named |= set(re.findall(r"entrypoint(?:\.\w+)+", node.value))
-    return {each for each in MODULES if each != module and any(f"{name}.".startswith(f"{each}.") for name in named)}
+            names |= set(re.findall(r"entrypoint(?:\.\w+)+", node.value))
+    return {each for each in names if each.startswith("entrypoint.")}
+
+
+def module_of(name: str) -> str | None:
+    """The module that a name is, or is in."""
+    return next((each for each in MODULES if f"{name}.".startswith(f"{each}.")), None)
+
+
+def imports(module: str) -> set[str]:
+    return {each for each in map(module_of, named(module)) if each and each != module}
 
 
 IMPORTS = {module: imports(module) for module in MODULES}
@@ -92,6 +101,10 @@ def test_a_room_stands_only_on_lower_ones(package: str) -> None:
         if room(module) == package and module not in STARTS and room(each) not in allowed
     ]
     assert upwards == []
+
+
+def test_whatever_a_module_names_is_there() -> None:
+    assert [(module, name) for module in MODULES for name in named(module) if not module_of(name)] == []
 
 
 def test_nothing_stands_on_a_start() -> None:
