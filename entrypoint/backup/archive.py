@@ -8,13 +8,15 @@ import json
 import os
 import stat
 import tarfile
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 
-from entrypoint.backup.contents import Contents
+from entrypoint.backup.contents import Volume
 from entrypoint.backup.databases import SIDE_FILES, Copier
+from entrypoint.backup.members import Member, Members
 from entrypoint.backup.snapshot import open_snapshot
 from entrypoint.files.walk import Entry
 
@@ -22,6 +24,7 @@ VERSION = "0.1.0"
 # A restore refuses a higher number than its own: raise it for what an older one would misread.
 FORMAT = 1
 MANIFEST, END, ENVIRONMENTS = "workhorse-backup.json", "workhorse-backup-end.json", "environments"
+STATE, HOME = "state", "home"
 # A note with a name of PATH_MAX takes 25 kB at worst, and a restore reads 4 MiB of them.
 NOTES_MAX = 100
 KINDS = {stat.S_IFREG: tarfile.REGTYPE, stat.S_IFDIR: tarfile.DIRTYPE, stat.S_IFLNK: tarfile.SYMTYPE}
@@ -35,7 +38,6 @@ class Written:
 
     files: int = 0
     bytes: int = 0
-    archive_bytes: int = 0
     notes: dict[str, str] = field(default_factory=dict)
     # Notes that there was no room for.
     more_notes: int = 0
@@ -47,94 +49,126 @@ class Written:
             self.more_notes += 1
 
 
-def write_archive(contents: Contents, stream: BinaryIO, now: datetime) -> Written:
-    """Writes the manifest, the lists of environments, the files, and an end that tells a whole archive from a cut one.
+class Archive:
+    """An archive that is being written; its parts come one after the other, and none of them is kept."""
+
+    def __init__(self, tar: tarfile.TarFile, now: datetime) -> None:
+        self._tar, self._now = tar, now
+        self.written = Written()
+
+    def begin(self, told: Mapping[str, object]) -> None:
+        """The manifest, with what is told besides the format."""
+        self.add_json(MANIFEST, {"format": FORMAT, **told})
+
+    def end(self, **told: object) -> None:
+        """Tells a whole archive from a cut one."""
+        self.add_json(END, {"files": self.written.files, "notes": self.written.notes, **told})
+
+    def add_json(self, name: str, content: Mapping[str, object]) -> None:
+        self.add_text(name, json.dumps(content, indent=2) + "\n")
+
+    def add_text(self, name: str, text: str) -> None:
+        data = text.encode("utf-8", "backslashreplace")
+        member = tarfile.TarInfo(name)
+        member.size, member.mtime, member.mode = len(data), int(self._now.timestamp()), 0o600
+        self._add(member, io.BytesIO(data))
+
+    def add_volume(self, volume: Volume, copier: Copier) -> None:
+        """All of a volume that belongs into a backup, as it lies there now."""
+        covered: set[str] = set()
+        # What isn't admitted was told by the survey; a folder is told when it is known not to be in the archive.
+        for name, entry in volume.entries(lambda *_: None, lambda name, error: self.written.note(name, _loss(error))):
+            if entry.path in covered:
+                covered.discard(entry.path)
+            elif self._add_entry(name, entry, copier):
+                covered.update(entry.path + suffix for suffix in SIDE_FILES)
+
+    def pass_on(self, member: Member, members: Members) -> None:
+        """A member of another archive, made anew from what has been judged of it."""
+        info = tarfile.TarInfo(member.name)
+        info.type, info.linkname, info.size = member.kind, member.target, member.size
+        info.mode, info.mtime = member.mode & 0o777, int(member.mtime)
+        self._add(info, cast(BinaryIO, members))
+
+    def _add(self, member: tarfile.TarInfo, content: BinaryIO | None = None) -> None:
+        self._tar.addfile(member, content)
+        # Or the library keeps a record of every file to the end.
+        cast(Any, self._tar).members = []
+
+    def _add_entry(self, name: str, entry: Entry, copier: Copier) -> bool:
+        """Adds what lies at a place now; what has gone is no fault, what can't be read is noted. True for a database"""
+        with ExitStack() as stack:
+            mode = entry.status.st_mode
+            try:
+                open_file = open_snapshot(entry.name, entry.folder, copier) if stat.S_ISREG(mode) else None
+                snapshot = stack.enter_context(open_file) if open_file else None
+                target = os.readlink(entry.name, dir_fd=entry.folder) if stat.S_ISLNK(mode) else ""
+            except OSError as error:
+                if not isinstance(error, FileNotFoundError):
+                    self.written.note(name, _loss(error))
+                return False
+            if not snapshot:
+                self._add(_member(name, entry.status, target))
+                return False
+            member = _member(name, snapshot.status)
+            member.size = snapshot.size
+            self._add(member, cast(BinaryIO, snapshot))
+        self.written.files += 1
+        self.written.bytes += snapshot.size
+        if snapshot.changed:
+            self.written.note(name, snapshot.changed)
+        return snapshot.is_database
+
+
+class Outlet:
+    """Counts what goes through, and writes all of it: a raw stream may take less at a time.
+
+    It is closed when something goes wrong: libraries end what they write even then, and a part would look whole.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.bytes, self.is_closed = stream, 0, False
+
+    def write(self, data: bytes) -> int:
+        rest = memoryview(b"" if self.is_closed else data)
+        self.bytes += len(rest)
+        while rest:
+            rest = rest[self.stream.write(rest) :]
+        return len(data)
+
+
+@contextmanager
+def closed_on_failure(out: Outlet) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        out.is_closed = True
+        raise
+
+
+@contextmanager
+def packing(stream: BinaryIO) -> Iterator[tuple[Outlet, BinaryIO]]:
+    """Compresses what goes to a stream; also gives what tells its length there."""
+    out = Outlet(stream)
+    packed = gzip.GzipFile("", "wb", COMPRESSION_LEVEL, cast(BinaryIO, out), mtime=0)
+    with closing(packed), closed_on_failure(out):
+        yield out, cast(BinaryIO, packed)
+
+
+@contextmanager
+def writing(stream: BinaryIO, now: datetime) -> Iterator[Archive]:
+    """An archive that goes to a stream.
 
     Raises:
         OSError: The stream takes no more.
     """
-    written, counted = Written(notes=dict(contents.without_list)), _Counted(stream)
-    manifest = {
-        "format": FORMAT,
-        "workhorse": VERSION,
-        "date": now.isoformat(timespec="minutes"),
-        "left_out": contents.left_out.listed(),
-    }
-    with (
-        closing(gzip.GzipFile("", "wb", COMPRESSION_LEVEL, cast(BinaryIO, counted), mtime=0)) as packed,
-        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        _add_text(tar, MANIFEST, json.dumps(manifest, indent=2) + "\n", now)
-        for name, text in contents.environments.items():
-            _add_text(tar, f"{ENVIRONMENTS}/{name}", text, now)
-        _add_entries(tar, contents, written)
-        _add_text(tar, END, json.dumps({"files": written.files, "notes": written.notes}, indent=2) + "\n", now)
-    written.archive_bytes = counted.bytes
-    return written
-
-
-class _Counted:
-    """Counts what goes through, and writes all of it: a raw stream may take less at a time."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream, self.bytes = stream, 0
-
-    def write(self, data: bytes) -> int:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self.stream.write(rest) :]
-        self.bytes += len(data)
-        return len(data)
-
-
-def _add_text(tar: tarfile.TarFile, name: str, text: str, now: datetime) -> None:
-    data = text.encode("utf-8", "backslashreplace")
-    member = tarfile.TarInfo(name)
-    member.size, member.mtime, member.mode = len(data), int(now.timestamp()), 0o600
-    tar.addfile(member, io.BytesIO(data))
-
-
-def _add_entries(tar: tarfile.TarFile, contents: Contents, written: Written) -> None:
-    copier = Copier(contents.scratch)
-    for volume in contents.volumes:
-        covered: set[str] = set()
-        # What isn't admitted was told by the survey; a folder is told when it is known not to be in the archive.
-        for name, entry in volume.entries(lambda *_: None, lambda name, error: written.note(name, _loss(error))):
-            if entry.path in covered:
-                covered.discard(entry.path)
-            elif _add_entry(tar, name, entry, copier, written):
-                covered.update(entry.path + suffix for suffix in SIDE_FILES)
-            # Or the library keeps a record of every file to the end.
-            cast(Any, tar).members = []
+    out = Outlet(stream)
+    with tarfile.open(fileobj=cast(BinaryIO, out), mode="w|", format=tarfile.PAX_FORMAT) as tar, closed_on_failure(out):
+        yield Archive(tar, now)
 
 
 def _loss(error: OSError) -> str:
     return f"left out: {error.strerror or error}"
-
-
-def _add_entry(tar: tarfile.TarFile, name: str, entry: Entry, copier: Copier, written: Written) -> bool:
-    """Adds what lies at a place now; what has gone is no fault, what can't be read is noted. True for a database."""
-    with ExitStack() as stack:
-        mode = entry.status.st_mode
-        try:
-            open_file = open_snapshot(entry.name, entry.folder, copier) if stat.S_ISREG(mode) else None
-            snapshot = stack.enter_context(open_file) if open_file else None
-            target = os.readlink(entry.name, dir_fd=entry.folder) if stat.S_ISLNK(mode) else ""
-        except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                written.note(name, _loss(error))
-            return False
-        if not snapshot:
-            tar.addfile(_member(name, entry.status, target))
-            return False
-        member = _member(name, snapshot.status)
-        member.size = snapshot.size
-        tar.addfile(member, cast(BinaryIO, snapshot))
-    written.files += 1
-    written.bytes += snapshot.size
-    if snapshot.changed:
-        written.note(name, snapshot.changed)
-    return snapshot.is_database
 
 
 def _member(name: str, status: os.stat_result, target: str = "") -> tarfile.TarInfo:

@@ -1,4 +1,4 @@
-"""What of the two volumes a backup holds, and what it leaves out, by which rule."""
+"""What of a volume a backup holds, and what it leaves out, by which rule."""
 
 from __future__ import annotations
 
@@ -9,19 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from entrypoint.files.places import Places
+from entrypoint.files import lock
 from entrypoint.files.walk import Entry, walk
-from entrypoint.home.environments import find_environments, specification
 
 CACHES, ENVIRONMENTS, TRASH = "caches", "environments (their lists are kept)", "trash"
 RUNNING, MOUNTED, EARLIER = "of running programs", "mounted from elsewhere", "from before an earlier restore"
 UNREADABLE = "unreadable"
-LEFT_OUT_OF_HOME = {
-    ".cache": CACHES,
-    ".conda/pkgs": CACHES,
-    ".local/share/Trash": TRASH,
-    ".local/share/jupyter/runtime": RUNNING,
-}
+REASONS = frozenset((CACHES, ENVIRONMENTS, TRASH, RUNNING, MOUNTED, EARLIER, UNREADABLE))
 # What a restore moves out of its way, and what one that was killed leaves.
 ASIDE, RESTORING = "before-restore-", ".restoring-"
 # A quarter of what a restore reads of a manifest.
@@ -42,6 +36,13 @@ class Names:
         if self.room > 0:
             self.kept.setdefault(reason, []).append(name)
 
+    def add_all(self, others: Names) -> None:
+        for reason, names in others.kept.items():
+            for name in names:
+                self.add(name, reason)
+        for reason, count in others.counts.items():
+            self.counts[reason] += count - len(others.kept.get(reason, []))
+
     def listed(self) -> dict[str, list[str]]:
         return {reason: self._listed(reason, count) for reason, count in self.counts.items()}
 
@@ -60,7 +61,14 @@ class Volume:
 
     name: str
     root: Path
-    left_out: Mapping[str, str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def survey(self) -> Names:
+        """What is left out of it. What is found besides isn't kept: the archive looks again, since it may be much."""
+        left_out = Names()
+        for _ in self.entries(left_out.add, lambda name, _: left_out.add(name, UNREADABLE)):
+            pass
+        return left_out
 
     def entries(self, leave_out: LeaveOut, lose: Lose) -> Iterator[tuple[str, Entry]]:
         """What belongs into a backup as it lies there now, with its name in archives."""
@@ -79,45 +87,6 @@ class Volume:
             yield f"{self.name}/{entry.path}", entry
 
 
-@dataclass
-class Contents:
-    """What goes into an archive, and the names of what doesn't, by reason."""
-
-    # Where a database is copied to on its way.
-    scratch: Path
-    volumes: tuple[Volume, ...]
-    environments: dict[str, str] = field(default_factory=dict)
-    # Of which environment there is no list, and why.
-    without_list: dict[str, str] = field(default_factory=dict)
-    left_out: Names = field(default_factory=Names)
-
-
-def survey(places: Places) -> Contents:
-    """Looks through both volumes and asks for the lists of the environments; reads no other file yet.
-
-    What is found isn't kept: the archive looks again, since a home may hold millions of files.
-    """
-    environments = {path.relative_to(places.home).as_posix(): path for path in find_environments(places.home)}
-    home = Volume("home", places.home, LEFT_OUT_OF_HOME | dict.fromkeys(environments, ENVIRONMENTS))
-    contents = Contents(places.home, (Volume("state", places.state, {}), home))
-    for name, environment in environments.items():
-        _add_list(contents, f"home/{name}", environment, places.home)
-    for volume in contents.volumes:
-        for _ in volume.entries(contents.left_out.add, lambda name, _: contents.left_out.add(name, UNREADABLE)):
-            pass
-    return contents
-
-
-def _add_list(contents: Contents, name: str, environment: Path, home: Path) -> None:
-    try:
-        listed = specification(environment, home)
-    except OSError as error:
-        contents.without_list[name] = f"left out, and there is no list of its packages: {error}"
-        return
-    if listed:
-        contents.environments[listed[0]] = listed[1]
-
-
 def reason_to_leave_out(entry: Entry, device: int) -> str | None:
     """Why something stays out of every backup, wherever it lies; None if it doesn't.
 
@@ -129,7 +98,7 @@ def reason_to_leave_out(entry: Entry, device: int) -> str | None:
         return RUNNING
     if entry.status.st_dev != device:
         return MOUNTED
-    if entry.path.startswith((ASIDE, RESTORING)):
+    if entry.path.startswith((ASIDE, RESTORING)) or entry.path == lock.HALF_RESTORED:
         return EARLIER
     if entry.path.startswith(".Trash-"):
         return TRASH

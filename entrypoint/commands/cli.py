@@ -39,7 +39,7 @@ For phones and tablets: docker compose exec workhorse workhorse share-ca
 """
 
 BACKUP_HELP = """\
-Write one archive of everything but the notebooks' folder and .env. The server may go on running.
+Write one archive of everything but the notebooks' folder and .env. Kernels may go on running.
 
   docker compose exec -T workhorse workhorse backup > workhorse-backup.tar.gz
 
@@ -51,9 +51,10 @@ altogether, then copies those as they lie, and says which.
 RESTORE_HELP = """\
 Put a backup in the place of what the volumes hold, which is moved to before-restore-1 there; nothing is deleted.
 Every device is signed out, and logs in anew with the password of the backup.
-On a new machine, copy .env and the notebooks' folder too, and do this before the first start:
+The lab has to run, and no kernel in it. On a new machine, copy .env and the notebooks' folder too.
 
-  docker compose run --rm -T workhorse workhorse restore < workhorse-backup.tar.gz
+  docker compose up -d lab && docker compose stop workhorse
+  docker compose run --rm -T workhorse workhorse restore < workhorse-backup.tar.gz && docker compose up -d
 """
 
 TOTP_HELP = """\
@@ -122,14 +123,14 @@ COMMANDS = (
     ),
     Command(
         "backup",
-        "entrypoint.backup.backup:run",
+        "entrypoint.commands.backup:run",
         "write everything but notebooks and .env to standard output",
         BACKUP_HELP,
     ),
     Command(
         "restore",
-        "entrypoint.backup.restore:run",
-        "put a backup into the volumes of a stopped server (--help)",
+        "entrypoint.commands.restore:run",
+        "put a backup into the volumes (--help)",
         RESTORE_HELP,
         (("--replace", "even if the home volume is in use: what is there is moved to before-restore-1"),),
     ),

@@ -57,7 +57,8 @@ def claimed(state: Path) -> Iterator[None]:
         WorkhorseError: One of them is at work.
     """
     in_use = WorkhorseError.of(
-        "The server is running, or a backup is being made: nothing was restored.", "Stop it first: docker compose stop"
+        "The server is running, or a backup is being made: nothing was restored.",
+        "Stop it first: docker compose stop workhorse",
     )
     descriptor = _lock(state, fcntl.LOCK_EX, in_use)
     try:

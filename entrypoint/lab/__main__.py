@@ -15,6 +15,7 @@ from entrypoint.files.untrusted import shown_lines
 from entrypoint.home.folder import tell_folder
 from entrypoint.home.home import judge_home, prepare_venv
 from entrypoint.home.person import person_environment
+from entrypoint.home.restore import finish_restore
 from entrypoint.lab.config import write_config
 from entrypoint.system.folder import reason_not_writable
 from entrypoint.system.handover import adopt_folder, hand_over_home, hand_over_run, hand_over_socket
@@ -44,6 +45,8 @@ def start(environ: Mapping[str, str], arguments: list[str]) -> None:
 
     # As the person, who can do no more harm here than in a notebook.
     judge_home(places.home, identity.user)
+    if told := finish_restore(places.home):
+        say(told)
     environment = person_environment(environ, places)
     without_venv = prepare_venv(places.home, environment)
     if arguments:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
+import signal
 import sys
 import time
 import warnings
@@ -17,6 +19,7 @@ from traitlets.config import Config
 
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted
+from entrypoint.lab.backup import carry_home
 from entrypoint.lab.kernel_pictures import look_before_pictures
 from entrypoint.lab.last_words import say_last_words
 from entrypoint.lab.leftovers import clear
@@ -45,6 +48,9 @@ def main(config_file: Path) -> None:
         log.addFilter(is_worth_a_line)
     offer_labextensions(app.web_app, places)
     answer_the_door(app.web_app, places)
+    if "sock" in config["ServerApp"]:
+        # Which Docker starts again.
+        carry_home(app.web_app, places.home, lambda: os.kill(os.getpid(), signal.SIGTERM))
     look_before_opening(app.root_dir)
     look_before_pictures()
     say_last_words()

@@ -19,14 +19,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from entrypoint.backup.archive import END, FORMAT, MANIFEST
-from entrypoint.backup.restore import restore
+from entrypoint.commands.restore import restore
 from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown
 from entrypoint.home.environments import find_environments
+from tests.stacks import REPOSITORY
 from tests.unit.backup.test_backup import (
-    REPOSITORY,
     backed_up,
     fresh,
     members,
@@ -46,11 +46,11 @@ RUN = """
 import io, resource, sys
 from datetime import datetime, UTC
 from pathlib import Path
-from entrypoint.backup.backup import backup
+from entrypoint.commands.backup import backup
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
-from entrypoint.backup.restore import restore
+from entrypoint.commands.restore import restore
 say = lambda line: print(line, file=sys.stderr)
 try:
     if sys.argv[1] == "backup":

@@ -22,20 +22,21 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 
-from entrypoint.backup.archive import END, FORMAT, MANIFEST, VERSION, write_archive
-from entrypoint.backup.backup import backup
-from entrypoint.backup.contents import survey
+from entrypoint.backup.archive import END, FORMAT, MANIFEST, VERSION
 from entrypoint.backup.databases import Copier
-from entrypoint.backup.restore import restore
 from entrypoint.backup.snapshot import open_snapshot
+from entrypoint.commands.backup import backup
+from entrypoint.commands.restore import restore
 from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
+from entrypoint.home.backup import write_home
 from entrypoint.home.environments import conda_list, pip_requirements
-from tests.stacks import poll
+from entrypoint.home.restore import answer, finish_restore
+from tests.homes import PYTHON, lab
+from tests.stacks import REPOSITORY, poll
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
-REPOSITORY = Path(__file__).parents[3]
 REGULAR = tarfile.REGTYPE
 
 
@@ -43,6 +44,7 @@ def new_places(folder: Path) -> Places:
     places = Places(folder)
     places.home.mkdir(parents=True)
     places.state.mkdir(parents=True, mode=0o700)
+    places.socket.parent.mkdir(parents=True)
     return places
 
 
@@ -75,13 +77,22 @@ def write(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
 
 def backed_up(places: Places) -> tuple[bytes, list[str]]:
     stream, said = io.BytesIO(), list[str]()
-    backup(places, stream, NOW, said.append)
+    with lab(places):
+        backup(places, stream, NOW, said.append)
     return stream.getvalue(), said
+
+
+def home_part(places: Places, stream: io.BytesIO | None = None) -> bytes:
+    """What the lab sends, made in this process."""
+    stream = stream or io.BytesIO()
+    write_home(places.home, stream, NOW)
+    return stream.getvalue()
 
 
 def restored(archive: bytes, places: Places, replace: bool = False) -> list[str]:
     said: list[str] = []
-    restore(places, io.BytesIO(archive), replace, said.append)
+    with lab(places):
+        restore(places, io.BytesIO(archive), replace, said.append)
     return said
 
 
@@ -234,30 +245,33 @@ def test_a_file_that_changes_while_it_is_read_keeps_the_archive_whole(places: Pl
     changing = write(places.home / "a", content)
     write(places.home / "b", "after it")
     stream = Interfering(lambda: os.truncate(changing, size))
-    written = write_archive(survey(places), stream, NOW)
+    with lab(places):
+        backup(places, stream, NOW, lambda _: None)
     restored(stream.getvalue(), fresh)
     copy = (fresh.home / "a").read_bytes()
     assert len(copy) == len(content) and copy[:100_000] == content[:100_000]
     assert (fresh.home / "b").read_text() == "after it"
     if size < len(content):
-        assert written.notes == {"home/a": "shrank while it was read; zeros fill it up"}
-        assert json.loads(members(stream.getvalue())[END])["notes"] == written.notes
+        notes = json.loads(members(stream.getvalue())[END])["notes"]
+        assert notes == {"home/a": "shrank while it was read; zeros fill it up"}
 
 
-def test_files_that_go_or_become_something_else_are_no_fault(places: Places, fresh: Places) -> None:
+def test_files_that_go_or_become_something_else_are_no_fault(places: Places) -> None:
+    write(places.home / "a", os.urandom(300_000))
     for name in ("gone", "now-a-pipe", "now-a-link", "stays"):
         write(places.home / name, name)
-    contents = survey(places)
-    for name in ("gone", "now-a-pipe", "now-a-link"):
-        (places.home / name).unlink()
-    os.mkfifo(places.home / "now-a-pipe")
-    (places.home / "now-a-link").symlink_to("/etc/shadow")
-    stream = io.BytesIO()
-    write_archive(contents, stream, NOW)
-    restored(stream.getvalue(), fresh)
-    assert (fresh.home / "stays").read_text() == "stays"
-    assert not (fresh.home / "gone").exists() and not (fresh.home / "now-a-pipe").exists()
-    assert os.readlink(fresh.home / "now-a-link") == "/etc/shadow"
+
+    def interfere() -> None:
+        for name in ("gone", "now-a-pipe", "now-a-link"):
+            (places.home / name).unlink()
+        os.mkfifo(places.home / "now-a-pipe")
+        (places.home / "now-a-link").symlink_to("/etc/shadow")
+
+    with tarfile.open(fileobj=io.BytesIO(home_part(places, Interfering(interfere)))) as tar:
+        kinds = {member.name: member.type for member in tar}
+        assert tar.getmember("home/now-a-link").linkname == "/etc/shadow"
+    assert kinds["home/stays"] == REGULAR
+    assert "home/gone" not in kinds and "home/now-a-pipe" not in kinds
 
 
 def new_database(path: Path, journal: str) -> sqlite3.Connection:
@@ -315,32 +329,19 @@ def test_a_backup_leaves_nothing_beside_a_resting_database(places: Places) -> No
     assert tree(places.home) == before
 
 
-def test_a_locked_or_broken_database_is_copied_as_it_lies(
-    places: Places, fresh: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_or_broken_database_is_copied_as_it_lies(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("entrypoint.backup.databases.LEAST_WAIT_SECONDS", 0.2)
-    monkeypatch.setattr("entrypoint.backup.archive.Copier", lambda scratch: Copier(scratch, 0.2))
+    monkeypatch.setattr("entrypoint.home.backup.Copier", lambda scratch: Copier(scratch, 0.2))
     write(places.home / "broken.db", b"SQLite format 3\0" + b"no database" * 500)
     with closing(new_database(places.home / "locked.db", "delete")) as database:
         database.execute("BEGIN EXCLUSIVE")
-        archive, said = backed_up(places)
+        part = members(home_part(places))
         database.rollback()
-    assert "home/broken.db: copied as it lay, not as of one moment: file is not a database" in said[1]
-    assert "home/locked.db: copied as it lay, not as of one moment: " in said[2]
-    restored(archive, fresh)
+    notes = json.loads(part[END])["notes"]
+    assert "copied as it lay, not as of one moment: file is not a database" in notes["home/broken.db"]
+    assert "copied as it lay, not as of one moment: " in notes["home/locked.db"]
     for name in ("broken.db", "locked.db"):
-        assert (fresh.home / name).read_bytes() == (places.home / name).read_bytes()
-
-
-# Writes to a pipe that nobody empties, so that the backup stands still in mid-copy.
-BACK_UP = """
-import sys
-from datetime import datetime, UTC
-from pathlib import Path
-from entrypoint.backup.backup import backup
-from entrypoint.files.places import Places
-backup(Places(Path(sys.argv[1])), sys.stdout.buffer, datetime.now(UTC), print)
-"""
+        assert part[f"home/{name}"] == (places.home / name).read_bytes()
 
 
 def test_a_database_is_copied_beside_it_and_a_kill_leaves_no_copy(places: Places) -> None:
@@ -348,8 +349,9 @@ def test_a_database_is_copied_beside_it_and_a_kill_leaves_no_copy(places: Places
     with closing(new_database(places.home / "large.db", "delete")) as database, database:
         database.execute("INSERT INTO pairs VALUES (1, 1, randomblob(3000000))")
     before = tree(places.home)
-    command = [sys.executable, "-c", BACK_UP, str(places.root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=REPOSITORY) as process:
+    command = [*PYTHON, "-m", "entrypoint.home.backup", str(places.home)]
+    # Its pipe is never emptied, so that it stands still in mid-copy.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         copy = poll(lambda: next(nameless_files(process.pid), None), wanted="the copy of the database")
         process.kill()
     assert copy.parent == places.home
@@ -390,7 +392,7 @@ def test_a_home_in_use_is_left_alone_unless_told_and_then_moved(places: Places, 
 
 def test_a_running_server_or_restore_keeps_the_other_away(places: Places, fresh: Places) -> None:
     archive, _ = backed_up(places)
-    with lock.shared(fresh.state), pytest.raises(WorkhorseError, match="The server is running"):
+    with lock.shared(fresh.state), pytest.raises(WorkhorseError, match=r"The server is running.*\n.*stop workhorse"):
         restored(archive, fresh)
     with lock.claimed(fresh.state), pytest.raises(WorkhorseError, match="is being restored"):
         lock.share(fresh.state)
@@ -518,29 +520,46 @@ def test_what_a_killed_restore_left_is_cleared(places: Places, fresh: Places) ->
     assert not list(fresh.home.glob(".restoring-*"))
 
 
-def test_a_move_that_fails_half_way_is_taken_back(
-    places: Places, fresh: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive, before = backed_up(places)[0], tree(fresh.root)
+def failing_rename(name: str) -> Callable[[Path, Path], Path]:
     rename = Path.rename
 
-    def rename_but_for_bin(path: Path, target: Path) -> Path:
-        if path.name == "bin":
+    def rename_or_fail(path: Path, target: Path) -> Path:
+        if path.name == name:
             raise PermissionError(13, "Permission denied", str(path))
         return rename(path, target)
 
-    monkeypatch.setattr(Path, "rename", rename_but_for_bin)
-    with pytest.raises(WorkhorseError, match="everything is as it was"):
-        restored(archive, fresh)
+    return rename_or_fail
+
+
+def test_a_move_of_the_home_s_that_fails_half_way_is_taken_back(
+    places: Places, fresh: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, before = home_part(places), tree(fresh.root)
+    monkeypatch.setattr(Path, "rename", failing_rename("bin"))
+    said = answer(fresh.home, False, io.BytesIO(part), io.BytesIO())
+    assert said["reason"] == "unwritable" and "Permission denied" in said["text"]
     assert tree(fresh.root) == before
 
 
+def test_a_move_of_the_state_s_that_fails_is_told_until_the_restore_is_repeated(
+    places: Places, fresh: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, before = backed_up(places)[0], tree(fresh.state)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", failing_rename("tls"))
+        with pytest.raises(WorkhorseError, match="The home is restored, and the server's keys and password can't be"):
+            restored(archive, fresh)
+    assert {name: here for name, here in tree(fresh.state).items() if name != lock.HALF_RESTORED} == before
+    with pytest.raises(WorkhorseError, match="killed half way"):
+        lock.share(fresh.state)
+    restored(archive, fresh)
+    assert fresh.tls.authority.read_text() == "key of the authority"
+
+
 # Kills itself at one of its moves.
-RESTORE = """
+DYING = """
 import os, signal, sys
 from pathlib import Path
-from entrypoint.files.places import Places
-from entrypoint.backup.restore import restore
 rename, left = os.rename, int(sys.argv[2])
 def rename_or_die(path, target, **folders):
     global left
@@ -548,16 +567,35 @@ def rename_or_die(path, target, **folders):
     left -= 1
     return rename(path, target, **folders)
 os.rename = rename_or_die
+"""
+RESTORE = (
+    DYING
+    + """
+from entrypoint.commands.restore import restore
+from entrypoint.files.places import Places
 restore(Places(Path(sys.argv[1])), sys.stdin.buffer, True, print)
 """
+)
+RESTORE_HOME = (
+    DYING
+    + """
+from entrypoint.home.restore import answer
+answer(Path(sys.argv[1]), True, sys.stdin.buffer, sys.stdout.buffer)
+"""
+)
+
+
+def is_killed(script: str, content: bytes, folder: Path, moves: int) -> bool:
+    """Restores, and is killed after so many moves; false if that was enough."""
+    command = [sys.executable, "-c", script, str(folder), str(moves)]
+    result = subprocess.run(command, input=content, capture_output=True, cwd=REPOSITORY, check=False)
+    assert result.returncode in (0, -signal.SIGKILL), result.stderr
+    return result.returncode != 0
 
 
 def killed_restore(archive: bytes, places: Places, moves: int) -> bool:
-    """Restores, and is killed after so many moves; false if that was enough."""
-    command = [sys.executable, "-c", RESTORE, str(places.root), str(moves)]
-    result = subprocess.run(command, input=archive, stderr=subprocess.PIPE, cwd=REPOSITORY, check=False)
-    assert result.returncode in (0, -signal.SIGKILL), result.stderr
-    return result.returncode != 0
+    with lab(places):
+        return is_killed(RESTORE, archive, places.root, moves)
 
 
 def used_places(folder: Path) -> Places:
@@ -580,14 +618,36 @@ def test_a_killed_restore_is_told_at_the_next_start_and_mended_by_another(places
         with lock.shared(used.state):
             pass
         moves += 1
-    # The secret and the mark, two that are moved aside, and two volumes' worth of files to their places.
-    assert moves >= 8
+    # The secret and the mark, what is moved aside, and a volume's worth of files to their places.
+    assert moves >= 5
     for number in range(2, moves + 1):
         used = Places(tmp_path / f"used-{number}")
         for volume, root in ((places.state, used.state), (places.home, used.home)):
             after = tree(root)
             assert {name: after[name] for name in tree(volume)} == tree(volume)
         assert [file.read_text() for file in used.home.glob("before-restore-*/work.txt")] == ["hours"]
+
+
+def test_a_lab_that_is_killed_anywhere_has_the_home_of_before_or_of_after(places: Places, tmp_path: Path) -> None:
+    write(places.home / "work.txt", "restored")
+    part, moves = home_part(places), 0
+    after = tree(places.home)
+    while is_killed(RESTORE_HOME, part, (used := used_places(tmp_path / f"used-{moves}")).home, moves):
+        before = tree(used_places(tmp_path / f"before-{moves}").home)
+        is_half = (used.home / lock.HALF_RESTORED).exists()
+        told = finish_restore(used.home)
+        assert bool(told) == is_half
+        here = {name: one for name, one in tree(used.home).items() if not name.startswith((".restoring-", ".half-"))}
+        if is_half:
+            assert {name: here[name] for name in after} == after
+            assert (used.home / "before-restore-1" / "work.txt").read_text() == "hours"
+            assert not list(used.home.glob(".restoring-*"))
+        else:
+            assert here == before
+        assert finish_restore(used.home) is None
+        moves += 1
+    # The journal, once for each half, and what is moved.
+    assert moves >= 5
 
 
 def test_a_failed_restore_doesn_t_take_an_earlier_one_s_mark_away(places: Places, fresh: Places) -> None:
@@ -613,5 +673,6 @@ def test_a_reader_that_goes_away_is_one_error(places: Places) -> None:
     write(places.home / "big", os.urandom(500_000))
     reading, writing = os.pipe()
     os.close(reading)
-    with open(writing, "wb", buffering=0) as stream, pytest.raises(WorkhorseError, match="not complete: Broken pipe"):
+    broken = pytest.raises(WorkhorseError, match="not complete: Broken pipe")
+    with open(writing, "wb", buffering=0) as stream, lab(places), broken:
         backup(places, cast(BinaryIO, stream), NOW, print)

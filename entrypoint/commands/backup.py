@@ -1,0 +1,179 @@
+"""The command that writes one archive of both volumes to standard output, while both services run.
+
+The door reads the state's volume itself and asks the lab for the home's. What the lab sends is anybody's: it is judged,
+and each member made anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, cast
+
+from entrypoint.backup.archive import END, HOME, NOTES_MAX, STATE, VERSION, Archive, Written, packing, writing
+from entrypoint.backup.confines import HomePart, judge_name
+from entrypoint.backup.contents import REASONS, Names, Volume
+from entrypoint.backup.databases import Copier
+from entrypoint.backup.members import ArchiveError, Members
+from entrypoint.backup.unpack import is_counted, read_json, read_manifest, telling_damage
+from entrypoint.files import lock
+from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.places import Places
+from entrypoint.files.untrusted import shown
+from entrypoint.proxy.streaming import WAIT_SECONDS, LabAbsentError, NoStreamError, getting
+
+Say = Callable[[str], None]
+
+ADDRESS = "/workhorse/backup"
+NOTES_SHOWN = 10
+NOTE_CHARACTERS = 1000
+COUNT_MAX = 1 << 53
+
+
+def run(places: Places, _: argparse.Namespace) -> int:
+    """The command `workhorse backup`."""
+    # Unbuffered, so that nothing is left to be written once nobody reads.
+    with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as stdout:
+        backup(places, cast(BinaryIO, stdout), datetime.now(UTC), lambda line: print(line, file=sys.stderr))
+    return 0
+
+
+@dataclass
+class BackedUp:
+    """What an archive came to."""
+
+    left_out: Names
+    written: Written = field(default_factory=Written)
+    archive_bytes: int = 0
+
+
+def backup(places: Places, stdout: BinaryIO, now: datetime, say: Say, wait_seconds: float = WAIT_SECONDS) -> None:
+    """Writes the archive to standard output, and says what it holds.
+
+    Raises:
+        WorkhorseError: The lab doesn't give the home, or nothing takes the archive.
+    """
+    if stdout.isatty():
+        command = "docker compose exec -T workhorse workhorse backup > workhorse-backup.tar.gz"
+        raise WorkhorseError.of("A backup is a file, not text for a terminal.", f"On the host: {command}")
+    with lock.shared(places.state), _saying_why_not(), getting(places.socket, ADDRESS, wait_seconds) as stream:
+        backed_up = _write(places, Members(stream), stdout, now)
+    for line in summary(backed_up):
+        say(line)
+
+
+@contextmanager
+def _saying_why_not() -> Iterator[None]:
+    try:
+        yield
+    except LabAbsentError as error:
+        raise WorkhorseError.of(f"There is no backup: {error}.", "Start it: docker compose up -d lab") from error
+    except NoStreamError as error:
+        raise _of_the_lab(str(error)) from error
+    except ArchiveError as error:
+        raise _of_the_lab(f"what the lab sent is no home's part of a backup ({error})") from error
+    except OSError as error:
+        raise WorkhorseError.of(
+            f"The backup is not complete: {error.strerror}.", "Free some space where the archive goes, then try again."
+        ) from error
+
+
+def _of_the_lab(reason: str) -> WorkhorseError:
+    return WorkhorseError.of(
+        f"The backup is not complete: {reason}.",
+        "Try again. If it comes back: docker compose logs lab, then docker compose restart lab",
+    )
+
+
+def _write(places: Places, members: Members, stdout: BinaryIO, now: datetime) -> BackedUp:
+    state = Volume(STATE, places.state)
+    backed_up = BackedUp(state.survey())
+    with telling_damage():
+        backed_up.left_out.add_all(_judged_left_out(read_manifest(members).get("left_out")))
+        with packing(stdout) as (out, packed), writing(packed, now) as archive:
+            archive.begin({
+                "workhorse": VERSION,
+                "date": now.isoformat(timespec="minutes"),
+                "left_out": backed_up.left_out.listed(),
+            })  # fmt: skip
+            backed_up.written = archive.written
+            archive.add_volume(state, Copier(places.state))
+            _pass_home_on(members, archive)
+            archive.end()
+    backed_up.archive_bytes = out.bytes
+    return backed_up
+
+
+def _pass_home_on(members: Members, archive: Archive) -> None:
+    """Raises ArchiveError for the first member that doesn't belong there, and where the last is missing."""
+    part, files = HomePart(), 0
+    while member := members.next():
+        if member.name == END:
+            told = read_json(members, member)
+            if told["files"] != files or members.next():
+                raise ArchiveError("it holds other files than it says")
+            _add_notes(archive.written, told)
+            return
+        part.admit(member)
+        archive.pass_on(member, members)
+        if is_counted(member):
+            files += 1
+            archive.written.files += 1
+            archive.written.bytes += member.size
+    raise ArchiveError("its end is missing")
+
+
+def _judged_left_out(told: Any) -> Names:
+    """What the lab says that it leaves out, by reasons that a backup knows."""
+    counts, kept = told["counts"], told["kept"]
+    if not (isinstance(counts, dict) and isinstance(kept, dict) and kept.keys() <= counts.keys() <= REASONS):
+        raise ArchiveError("what is left out is not told as it should be")
+    names = Names()
+    for reason, count in counts.items():
+        names.kept[reason] = list(map(_judged_place, kept.get(reason, [])))
+        names.counts[reason] = _judged_count(count, len(names.kept[reason]))
+    return names
+
+
+def _add_notes(written: Written, told: dict[str, Any]) -> None:
+    """What the lab says of files that it could not read as it should."""
+    if not isinstance(told["notes"], dict) or len(told["notes"]) > NOTES_MAX:
+        raise ArchiveError("its notes are not as they should be")
+    for name, text in told["notes"].items():
+        written.note(_judged_place(name), str(text)[:NOTE_CHARACTERS])
+    written.more_notes += _judged_count(told["more_notes"], 0)
+
+
+def _judged_place(name: Any) -> str:
+    if name != HOME and judge_name(name)[0] != HOME:
+        raise ArchiveError(f"{name!r} doesn't lie in the home")
+    return str(name)
+
+
+def _judged_count(count: Any, least: int) -> int:
+    if type(count) is not int or not least <= count < COUNT_MAX:
+        raise ArchiveError("its numbers are not as they should be")
+    return count
+
+
+def summary(backed_up: BackedUp) -> Iterator[str]:
+    written, counts = backed_up.written, backed_up.left_out.counts
+    left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+    yield (
+        f"Backed up {written.files} files, {_size(written.bytes)}, into {_size(backed_up.archive_bytes)}. "
+        f"Left out: {left_out or 'nothing'}."
+    )
+    notes = list(written.notes.items())
+    for name, note in notes[:NOTES_SHOWN]:
+        yield f"  {shown(name)}: {shown(note)}"
+    if hidden := len(notes[NOTES_SHOWN:]) + written.more_notes:
+        yield f"  and {hidden} more"
+    yield "The archive holds this server's keys and password hash: who has it can pass for the server. Keep it safe."
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

@@ -1,0 +1,173 @@
+"""What the door asks of the lab for a backup and a restore: the home's part goes out, and comes in, as a stream.
+
+The work is done by processes of their own, which can be traps' victims without the server, and leave its event loop
+alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from entrypoint.files import lock
+from entrypoint.home.restore import READY
+
+CHUNK_BYTES = 64 * 1024
+BODY_BYTES_MAX = 10**18
+ANSWER_BYTES_MAX = 64 * 1024
+PYTHON = (sys.executable, "-I")
+STATUS = {None: 200, "used": 409, "running": 409, "restoring": 409, "damaged": 422, "unwritable": 507}
+
+
+@dataclass
+class Home:
+    """The home as the handlers share it.
+
+    Args:
+        end: Ends the server, for Docker to start it anew on a home that has changed below it.
+        python: The command that runs a module.
+    """
+
+    path: Path
+    end: Callable[[], object]
+    python: Sequence[str] = PYTHON
+    is_restoring: bool = False
+
+    async def start(self, module: str, *options: str, stdin: int = DEVNULL) -> Process:
+        command = (*self.python, "-m", module, str(self.path), *options)
+        return await asyncio.create_subprocess_exec(*command, stdin=stdin, stdout=PIPE, limit=ANSWER_BYTES_MAX)
+
+
+def carry_home(web_app: Any, path: Path, end: Callable[[], object], python: Sequence[str] = PYTHON) -> None:
+    """Adds both addresses, for a server that only the door can reach: they ask nobody for a login."""
+    home = {"home": Home(path, end, python)}
+    handlers = [("/workhorse/backup", BackupHandler, home), ("/workhorse/restore", RestoreHandler, home)]
+    web_app.add_handlers(".*", handlers)
+
+
+class DoorHandler(RequestHandler):
+    """Asked by the door itself, which passes no browser on to here."""
+
+    def initialize(self, home: Home) -> None:
+        self.home = home
+        self.child: Process | None = None
+
+    def check_xsrf_cookie(self) -> None:
+        pass
+
+
+class BackupHandler(DoorHandler):
+    """Whether the stream is whole, its own end says."""
+
+    async def get(self) -> None:
+        self.set_header("Content-Type", "application/x-tar")
+        # The head at once, and the rest when the survey of the home is done.
+        await self.flush()
+        self.child = await self.home.start("entrypoint.home.backup")
+        try:
+            while self.child.stdout and (data := await self.child.stdout.read(CHUNK_BYTES)):
+                self.write(data)
+                await self.flush()
+        except StreamClosedError:
+            # The door has gone.
+            pass
+        finally:
+            _kill(self.child)
+            await self.child.wait()
+
+    def on_connection_close(self) -> None:
+        # It may be busy with a survey or a database, and notice nothing.
+        if self.child:
+            _kill(self.child)
+
+
+def _kill(child: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()
+
+
+@stream_request_body
+class RestoreHandler(DoorHandler):
+    """Refuses before a stream, or passes it on to who unpacks it; a stream that is cut leaves the home as it was."""
+
+    async def prepare(self) -> None:
+        if self.request.method != "POST":
+            raise HTTPError(405)
+        self.request.connection.set_max_body_size(BODY_BYTES_MAX)
+        if refusal := self._refusal():
+            await self._answer(refusal)
+            return
+        self.home.is_restoring = True
+        options = ["--replace"] if self.get_query_argument("replace", "") else []
+        self.child = await self.home.start("entrypoint.home.restore", *options, stdin=PIPE)
+        self.ended = asyncio.ensure_future(self._wait(self.child))
+        if (line := await self._line()) != READY:
+            await self._answer(_parsed(line))
+
+    def _refusal(self) -> dict[str, Any] | None:
+        kernels, terminals = self.settings.get("kernel_manager"), self.settings.get("terminal_manager")
+        running = {
+            "kernels": len(kernels.list_kernel_ids()) if kernels else 0,
+            "terminals": len(terminals.list()) if terminals else 0,
+        }
+        if any(running.values()):
+            return {"reason": "running", **running}
+        return {"reason": "restoring"} if self.home.is_restoring else None
+
+    async def _wait(self, child: Process) -> None:
+        """Looks after a child to its end, whoever has gone meanwhile."""
+        status = await child.wait()
+        self.home.is_restoring = False
+        if status and (self.home.path / lock.HALF_RESTORED).exists():
+            # It was killed in the midst of its moves, with which the next start goes on.
+            self.home.end()
+
+    async def data_received(self, chunk: bytes) -> None:
+        if not (self.child and self.child.stdin) or self._finished:
+            return
+        try:
+            self.child.stdin.write(chunk)
+            await self.child.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            # It has ended, with a reason.
+            await self._answer(_parsed(await self._line()))
+
+    async def post(self) -> None:
+        if self._finished:
+            return
+        self._close_child()
+        await self._answer(_parsed(await self._line()))
+
+    def on_connection_close(self) -> None:
+        # For the child, the archive is cut then.
+        self._close_child()
+
+    def _close_child(self) -> None:
+        if self.child and self.child.stdin:
+            self.child.stdin.close()
+
+    async def _line(self) -> bytes:
+        return await self.child.stdout.readline() if self.child and self.child.stdout else b""
+
+    async def _answer(self, answer: dict[str, Any]) -> None:
+        reason = answer.get("reason")
+        self.set_status(STATUS.get(reason, 500))
+        with contextlib.suppress(StreamClosedError):
+            await self.finish(answer)
+        if not reason:
+            # What runs here has the home of before in memory.
+            self.home.end()
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    return dict(json.loads(line)) if line else {"reason": "ended"}
