@@ -61,6 +61,7 @@ class DoorHandler(RequestHandler):
     def initialize(self, home: Home) -> None:
         self.home = home
         self.child: Process | None = None
+        self.has_gone = False
 
     def check_xsrf_cookie(self) -> None:
         pass
@@ -111,6 +112,8 @@ class RestoreHandler(DoorHandler):
         options = ["--replace"] if self.get_query_argument("replace", "") else []
         self.child = await self.home.start("entrypoint.home.restore", *options, stdin=PIPE)
         self.ended = asyncio.ensure_future(self._wait(self.child))
+        if self.has_gone:
+            self._close_child()
         if (line := await self._line()) != READY:
             await self._answer(_parsed(line))
 
@@ -149,7 +152,9 @@ class RestoreHandler(DoorHandler):
         await self._answer(_parsed(await self._line()))
 
     def on_connection_close(self) -> None:
+        super().on_connection_close()
         # For the child, the archive is cut then.
+        self.has_gone = True
         self._close_child()
 
     def _close_child(self) -> None:
