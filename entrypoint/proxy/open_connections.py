@@ -14,8 +14,8 @@ from tornado.iostream import IOStream
 # RFC 6455, section 7.4.1, and IANA's registry of close codes.
 GOING_AWAY = 1001  # JupyterLab doesn't come back by itself
 SERVICE_RESTART = 1012
-# Six pages' worth of requests of each of some thirty browsers, and each kernel's websocket; 0.2 MB each at most.
-CONNECTIONS_MAX = 500
+# The websockets of 500 notebooks, and what their pages ask besides; 0.2 MB each at most.
+CONNECTIONS_MAX = 600
 POLL_SECONDS = 0.05
 
 
