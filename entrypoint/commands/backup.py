@@ -19,7 +19,7 @@ from entrypoint.backup.confines import HomePart, judge_name
 from entrypoint.backup.contents import REASONS, Names, Volume
 from entrypoint.backup.databases import Copier
 from entrypoint.backup.members import ArchiveError, Members
-from entrypoint.backup.unpack import is_counted, read_json, read_manifest, telling_damage
+from entrypoint.backup.unpack import NewerFormatError, is_counted, read_json, read_manifest, telling_damage
 from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
@@ -74,6 +74,11 @@ def _saying_why_not() -> Iterator[None]:
         raise WorkhorseError.of(f"There is no backup: {error}.", "Start it: docker compose up -d lab") from error
     except NoStreamError as error:
         raise _of_the_lab(str(error)) from error
+    except NewerFormatError as error:
+        raise WorkhorseError.of(
+            "The backup is not complete: the lab's Workhorse is newer than the door's.",
+            "Update both: docker compose up -d --build",
+        ) from error
     except ArchiveError as error:
         raise _of_the_lab(f"what the lab sent is no home's part of a backup ({error})") from error
     except OSError as error:

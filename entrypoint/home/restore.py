@@ -40,6 +40,8 @@ RESTORED_ENVIRONMENTS = "restored-environments"
 NAMES_SHOWN = 5
 # What is said before the archive is read: that it may come.
 READY = b"ready\n"
+# The exit status of a process that has changed nothing.
+REFUSED = 3
 # A journal's names: its folders, directly below the home.
 FOLDER_NAME = re.compile(rf"{re.escape(RESTORING)}\w+", re.ASCII)
 ASIDE_NAME = re.compile(rf"{re.escape(ASIDE)}[1-9]\d*", re.ASCII)
@@ -49,7 +51,11 @@ Answer = dict[str, Any]
 
 def used_by(home: Path) -> Answer | None:
     """What a home holds besides what a start makes; None if that is nothing."""
-    used = sorted(shown(place.name) for place in occupants(home) if place != venv_of(home))
+    # Besides, what a kill has left of a journal that was being written (`write_private`).
+    journal = f".{lock.HALF_RESTORED}."
+    used = sorted(
+        shown(place.name) for place in occupants(home) if place != venv_of(home) and not place.name.startswith(journal)
+    )
     if not used:
         return None
     return {"reason": "used", "names": used[:NAMES_SHOWN], "more": len(used[NAMES_SHOWN:])}
@@ -176,7 +182,8 @@ def main() -> None:
     parser.add_argument("--replace", action="store_true")
     arguments = parser.parse_args()
     said = answer(arguments.home, arguments.replace, sys.stdin.buffer, sys.stdout.buffer)
-    print(json.dumps(said))
+    print(json.dumps(said), flush=True)
+    sys.exit(REFUSED if "reason" in said else 0)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,12 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from entrypoint.files import lock
-from entrypoint.home.restore import READY
+from entrypoint.home.restore import READY, REFUSED
 
 CHUNK_BYTES = 64 * 1024
 BODY_BYTES_MAX = 10**18
 ANSWER_BYTES_MAX = 64 * 1024
+PATIENCE_SECONDS = 20.0
 PYTHON = (sys.executable, "-I")
 STATUS = {None: 200, "used": 409, "running": 409, "restoring": 409, "damaged": 422, "unwritable": 507}
 
@@ -42,6 +43,8 @@ class Home:
     end: Callable[[], object]
     python: Sequence[str] = PYTHON
     is_restoring: bool = False
+    # The end of the last that was begun.
+    restoring: asyncio.Future[None] | None = None
 
     async def start(self, module: str, *options: str, stdin: int = DEVNULL) -> Process:
         command = (*self.python, "-m", module, str(self.path), *options)
@@ -63,6 +66,14 @@ class DoorHandler(RequestHandler):
         self.child: Process | None = None
         self.has_gone = False
 
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.has_gone = True
+        self.leave()
+
+    def leave(self) -> None:
+        """What is to be done once the door has gone, perhaps before there is a child."""
+
     def check_xsrf_cookie(self) -> None:
         pass
 
@@ -75,6 +86,8 @@ class BackupHandler(DoorHandler):
         # The head at once, and the rest when the survey of the home is done.
         await self.flush()
         self.child = await self.home.start("entrypoint.home.backup")
+        if self.has_gone:
+            self.leave()
         try:
             while self.child.stdout and (data := await self.child.stdout.read(CHUNK_BYTES)):
                 self.write(data)
@@ -86,7 +99,7 @@ class BackupHandler(DoorHandler):
             _kill(self.child)
             await self.child.wait()
 
-    def on_connection_close(self) -> None:
+    def leave(self) -> None:
         # It may be busy with a survey or a database, and notice nothing.
         if self.child:
             _kill(self.child)
@@ -105,17 +118,27 @@ class RestoreHandler(DoorHandler):
         if self.request.method != "POST":
             raise HTTPError(405)
         self.request.connection.set_max_body_size(BODY_BYTES_MAX)
+        if self.home.restoring:
+            # One that was cut may still be clearing up.
+            await asyncio.wait([self.home.restoring], timeout=PATIENCE_SECONDS)
         if refusal := self._refusal():
             await self._answer(refusal)
             return
-        self.home.is_restoring = True
-        options = ["--replace"] if self.get_query_argument("replace", "") else []
-        self.child = await self.home.start("entrypoint.home.restore", *options, stdin=PIPE)
-        self.ended = asyncio.ensure_future(self._wait(self.child))
+        self.child = await self._start()
+        self.home.restoring = asyncio.ensure_future(self._wait(self.child))
         if self.has_gone:
-            self._close_child()
+            self.leave()
         if (line := await self._line()) != READY:
             await self._answer(_parsed(line))
+
+    async def _start(self) -> Process:
+        self.home.is_restoring = True
+        options = ["--replace"] if self.get_query_argument("replace", "") else []
+        try:
+            return await self.home.start("entrypoint.home.restore", *options, stdin=PIPE)
+        except BaseException:
+            self.home.is_restoring = False
+            raise
 
     def _refusal(self) -> dict[str, Any] | None:
         kernels, terminals = self.settings.get("kernel_manager"), self.settings.get("terminal_manager")
@@ -131,8 +154,14 @@ class RestoreHandler(DoorHandler):
         """Looks after a child to its end, whoever has gone meanwhile."""
         status = await child.wait()
         self.home.is_restoring = False
-        if status and (self.home.path / lock.HALF_RESTORED).exists():
+        if status not in (0, REFUSED) and (self.home.path / lock.HALF_RESTORED).exists():
             # It was killed in the midst of its moves, with which the next start goes on.
+            self.home.end()
+        self._end_untold()
+
+    def _end_untold(self) -> None:
+        """Ends a server whose home is another, though nobody is there to be told so."""
+        if self.has_gone and self.child and self.child.returncode == 0:
             self.home.end()
 
     async def data_received(self, chunk: bytes) -> None:
@@ -148,16 +177,12 @@ class RestoreHandler(DoorHandler):
     async def post(self) -> None:
         if self._finished:
             return
-        self._close_child()
+        self.leave()
         await self._answer(_parsed(await self._line()))
 
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
+    def leave(self) -> None:
+        self._end_untold()
         # For the child, the archive is cut then.
-        self.has_gone = True
-        self._close_child()
-
-    def _close_child(self) -> None:
         if self.child and self.child.stdin:
             self.child.stdin.close()
 

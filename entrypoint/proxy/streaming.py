@@ -97,7 +97,7 @@ class Request:
     def begin(self, line: str, *headers: str) -> None:
         self._send("\r\n".join([line, "Host: localhost", "Connection: close", *headers, "", ""]).encode("ascii"))
 
-    def status(self, seconds: float = HEAD_SECONDS) -> int:
+    def status(self, seconds: float) -> int:
         """The answer's status, after its headers.
 
         Raises:
@@ -179,7 +179,7 @@ def getting(socket_path: Path, address: str, wait_seconds: float) -> Iterator[Bi
         # Of HTTP/1.0, so that the answer comes as it is, and not in chunks.
         with _told_at_once():
             request.begin(f"GET {address} HTTP/1.0")
-        if (status := request.status()) != OK:
+        if (status := request.status(HEAD_SECONDS)) != OK:
             raise NoStreamError(f"the lab answers with status {status}")
         yield request.body()
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,10 +25,12 @@ from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown
 from entrypoint.home.environments import find_environments
+from tests.homes import Speak, lab, odd_lab
 from tests.stacks import REPOSITORY
 from tests.unit.backup.test_backup import (
     backed_up,
     fresh,
+    home_part,
     members,
     new_places,
     places,
@@ -36,27 +38,30 @@ from tests.unit.backup.test_backup import (
     restored,
     write,
 )
+from tests.unit.backup.test_hostile_lab import HEAD, NOTHING, one, text
 
 __all__ = ["fresh", "places"]
 SECONDS, PEAK_KB = 60, 200_000
+FLOOD_MEMBERS = 100_000
 HOSTILE = "\x1b]0;x\x07\x9b\u202e\u2028\udcff"
 
-# Prints the most memory that it and its children took, in kB.
+# Door and lab in one process; prints the most memory that it and its children took, in kB.
 RUN = """
-import io, resource, sys
+import contextlib, io, resource, sys
 from datetime import datetime, UTC
 from pathlib import Path
 from entrypoint.commands.backup import backup
-from entrypoint.files.errors import WorkhorseError
+from entrypoint.commands.restore import restore
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
-from entrypoint.commands.restore import restore
-say = lambda line: print(line, file=sys.stderr)
+from tests.homes import lab
+say, places = lambda line: print(line, file=sys.stderr), Places(Path(sys.argv[2]))
 try:
-    if sys.argv[1] == "backup":
-        with open(sys.argv[3], "wb") as file: backup(Places(Path(sys.argv[2])), file, datetime.now(UTC), say)
-    else:
-        with open(sys.argv[3], "rb") as file: restore(Places(Path(sys.argv[2])), file, True, say)
+    with contextlib.nullcontext() if sys.argv[1] == "door" else lab(places):
+        if sys.argv[1] != "restore":
+            with open(sys.argv[3], "wb") as file: backup(places, file, datetime.now(UTC), say)
+        else:
+            with open(sys.argv[3], "rb") as file: restore(places, file, True, say)
 except WorkhorseError as error:
     say(str(error))
 # Not ru_maxrss of itself, which begins with what the process had that started this one.
@@ -161,8 +166,7 @@ def test_a_pipe_beside_a_database_holds_nothing_up(places: Places, monkeypatch: 
     with closing(sqlite3.connect(places.home / "x.db")) as database:
         database.execute("CREATE TABLE t (a)")
     os.mkfifo(places.home / "x.db-journal")
-    archive, _ = backed_up(places)
-    assert members(archive)["home/x.db"] == (places.home / "x.db").read_bytes()
+    assert members(home_part(places))["home/x.db"] == (places.home / "x.db").read_bytes()
 
 
 def test_a_folder_of_1500_levels_comes_back(tmp_path: Path) -> None:
@@ -196,7 +200,7 @@ def test_a_link_that_is_swapped_in_leads_nowhere(places: Places, tmp_path: Path)
     words = [sys.executable, "-c", SWAP, str(places.home), str(tmp_path / "outside")]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as swapping:
         assert swapping.stdout and swapping.stdout.readline()
-        archives = [backed_up(places)[0] for _ in range(100)]
+        archives = [home_part(places) for _ in range(100)]
         assert swapping.poll() is None
         swapping.kill()
     assert not [name for archive in archives for name, content in members(archive).items() if b"of others" in content]
@@ -215,6 +219,66 @@ def test_an_environment_that_can_t_be_listed_is_told(places: Places) -> None:
     metadata.symlink_to("/dev/zero")
     _, said = backed_up(places)
     assert any("home/venv: left out, and there is no list of its packages" in line for line in said), said
+
+
+def endless_members() -> Iterator[bytes]:
+    yield HEAD + text(MANIFEST, NOTHING)
+    for thousand in range(FLOOD_MEMBERS // 1000):
+        yield b"".join(one(f"home/{thousand:09d}-{number:03d}") for number in range(1000))
+
+
+def endless_content() -> Iterator[bytes]:
+    yield HEAD + text(MANIFEST, NOTHING) + one("home/x", pax_headers={"size": str(1 << 60)})
+    for _ in range(1 << 8):
+        yield bytes(1 << 20)
+
+
+def endless_header() -> Iterator[bytes]:
+    yield HEAD + text(MANIFEST, NOTHING) + header_of(tarfile.XHDTYPE, 1 << 34)
+    for _ in range(1 << 8):
+        yield bytes(1 << 20)
+
+
+def endless_list() -> Iterator[bytes]:
+    yield HEAD + text(MANIFEST, NOTHING) + one("environments/a.yml", pax_headers={"size": str(1 << 40)})
+    for _ in range(1 << 8):
+        yield bytes(1 << 20)
+
+
+def endless_head() -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\n"
+    for _ in range(1 << 8):
+        yield b"a: b\r\n" * 100_000
+
+
+def flooding(flood: Callable[[], Iterator[bytes]]) -> Speak:
+    def speak(connection: socket.socket) -> None:
+        connection.recv(65536)
+        for each in flood():
+            connection.sendall(each)
+
+    return speak
+
+
+@pytest.mark.parametrize("flood", [endless_members, endless_content, endless_header, endless_list, endless_head])
+def test_whatever_a_lab_floods_the_door_with_takes_little_memory(
+    tmp_path: Path, flood: Callable[[], Iterator[bytes]]
+) -> None:
+    places = new_places(tmp_path / "old")
+    with odd_lab(places, flooding(flood)):
+        said = run("door", places.root, tmp_path / "archive")
+    assert "The backup is not complete" in said
+    assert not is_whole(tmp_path / "archive")
+
+
+def is_whole(archive: Path) -> bool:
+    try:
+        with gzip.open(archive) as file:
+            while file.read(1 << 20):
+                pass
+    except EOFError:
+        return False
+    return archive.stat().st_size > 0
 
 
 def raw_archive(manifest: bytes, *extra: tuple[tarfile.TarInfo, bytes]) -> bytes:
@@ -251,7 +315,8 @@ def test_any_manifest_is_taken_or_refused_in_one_error(
     said: list[str] = []
     archive = raw_archive(manifest)
     try:
-        restore(target, io.BytesIO(archive), True, said.append)
+        with lab(target):
+            restore(target, io.BytesIO(archive), True, said.append)
     except WorkhorseError as error:
         said = str(error).splitlines()
         assert len(said) == 2 and len(said[0]) < 3000

@@ -637,11 +637,7 @@ def test_a_lab_that_is_killed_anywhere_has_the_home_of_before_or_of_after(places
         is_half = (used.home / lock.HALF_RESTORED).exists()
         told = finish_restore(used.home)
         assert bool(told) == is_half
-        here = {
-            name: one
-            for name, one in tree(used.home).items()
-            if not name.startswith((".restoring-", ".half-", "..half-"))
-        }
+        here = {name: one for name, one in tree(used.home).items() if not name.startswith((".restoring-", "..half-"))}
         if is_half:
             assert {name: here[name] for name in after} == after
             assert (used.home / "before-restore-1" / "work.txt").read_text() == "hours"
