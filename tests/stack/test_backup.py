@@ -31,6 +31,13 @@ def back_up(stack: Stack) -> tuple[Path, str]:
 
 
 def restore(stack: Stack, archive: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """As the README has it: the lab runs, and the door doesn't."""
+    stack.compose("up", "-d", "--no-build", "lab")
+    stack.compose("stop", "workhorse")
+    return restore_now(stack, archive, *options)
+
+
+def restore_now(stack: Stack, archive: Path, *options: str) -> subprocess.CompletedProcess[str]:
     with archive.open("rb") as file:
         command = [*stack.compose_command, "run", "--rm", "-T", "workhorse", "workhorse", "restore", *options]
         return subprocess.run(command, stdin=file, capture_output=True, text=True, check=False)
@@ -75,7 +82,7 @@ def test_a_server_moves_with_its_keys_password_settings_and_lists(own_stack: Mak
         assert client.run(query) == "(42,)\n"
     assert new.shell("cat ~/restored-environments/venv.txt").startswith("cowsay==")
     secrets = new.in_state_volume("stat -c '%a %u' /state/password-hash /state/tls/*.pem | sort -u")
-    assert secrets == f"600 {new.repositories.stat().st_uid}\n"
+    assert secrets == "600 1000\n"
 
 
 def test_what_was_there_is_kept_and_a_running_server_is_left_alone(own_stack: MakeStack) -> None:
@@ -84,9 +91,8 @@ def test_what_was_there_is_kept_and_a_running_server_is_left_alone(own_stack: Ma
     stack.shell("echo old > ~/work.txt")
     archive, _ = back_up(stack)
     stack.shell("echo new > ~/work.txt")
-    refused = restore(stack, archive, "--replace")
-    assert refused.returncode == 1 and "docker compose stop" in refused.stderr
-    stack.compose("stop")
+    refused = restore_now(stack, archive, "--replace")
+    assert refused.returncode == 1 and "docker compose stop workhorse" in refused.stderr
     refused = restore(stack, archive)
     assert refused.returncode == 1 and "it holds work.txt. Nothing was restored." in refused.stderr
     cut = stack.folder / "cut.tar.gz"
@@ -104,7 +110,6 @@ def test_a_restore_signs_everybody_out(own_stack: MakeStack) -> None:
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
         archive, _ = back_up(stack)
-        stack.compose("stop")
         said = restore(stack, archive, "--replace").stderr
         assert "Every device is signed out" in said, said
         stack.up()
@@ -113,12 +118,12 @@ def test_a_restore_signs_everybody_out(own_stack: MakeStack) -> None:
 
 
 def test_a_backup_is_made_with_the_user_s_rights_alone(own_stack: MakeStack) -> None:
-    """A link or a database in a home can't lead root astray, and nothing in the home becomes root's."""
+    """Nothing in the home becomes root's, and the door asks for no more than the person may read."""
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
     database = "import sqlite3; sqlite3.connect('w.db').execute('PRAGMA journal_mode=WAL')"
     stack.shell(f'cd /tmp && python -c "{database}" && cp w.db ~')
-    stack.shell("cd /home/workhorse && echo secret > root-only && chmod 600 root-only", user="0")
+    stack.in_home_volume("cd /home && echo secret > root-only && chmod 600 root-only")
     before = stack.shell("find ~ -not -path '*/venv/*' -printf '%p %u %s\\n' | sort")
     _, said = back_up(stack)
     assert "home/root-only: left out: Permission denied" in said
@@ -131,7 +136,8 @@ def test_a_restore_that_was_killed_half_way_ends_the_start_until_it_is_repeated(
     trusted = stack.authority().read_text()
     archive, _ = back_up(stack)
     # As it lies when the kill comes after the first moves.
-    stack.shell("cd /var/lib/workhorse && mkdir before-restore-1 && mv tls before-restore-1 && touch .half-restored")
+    half = "mkdir before-restore-1 && mv tls before-restore-1 && touch .half-restored"
+    stack.door_shell(f"cd /var/lib/workhorse && {half}", user="1000")
     stack.compose("down")
     refused = stack.compose("run", "--rm", "-T", "workhorse", check=False)
     assert refused.returncode == 1
@@ -139,3 +145,39 @@ def test_a_restore_that_was_killed_half_way_ends_the_start_until_it_is_repeated(
     assert restore(stack, archive).returncode == 0
     stack.up()
     assert stack.authority().read_text() == trusted
+
+
+def test_a_lab_that_is_killed_while_it_puts_the_home_in_place_goes_on_at_its_start(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    stack.shell(
+        "echo old > ~/work.txt && mkdir ~/.restoring-x ~/before-restore-1 && echo new > ~/.restoring-x/work.txt"
+    )
+    journal = '{"half": "aside", "folder": ".restoring-x", "aside": "before-restore-1"}'
+    stack.shell(f"echo '{journal}' > ~/.half-restored")
+    stack.compose("restart", "lab")
+    assert "A restore was interrupted when it put the home in place; it is done now" in stack.told("it is done now")
+    stack.up()
+    assert stack.shell("cat ~/work.txt ~/before-restore-1/work.txt") == "new\nold\n"
+
+
+def test_a_home_on_which_a_kernel_runs_is_left_alone(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        client.login(PASSWORD)
+        archive, _ = back_up(stack)
+        client.start_kernel()
+        refused = restore(stack, archive, "--replace")
+    assert refused.returncode == 1 and "what runs in the lab: 1 kernels, 0 terminals" in refused.stderr
+    assert "docker compose restart lab" in refused.stderr
+
+
+def test_without_a_lab_there_is_no_backup(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    stack.compose("stop", "lab")
+    result = stack.compose("exec", "-T", "workhorse", "workhorse", "backup", check=False)
+    assert result.returncode == 1 and result.stdout == ""
+    assert "There is no backup: the lab can't be reached" in result.stderr
+    assert "docker compose up -d lab" in result.stderr
