@@ -38,9 +38,15 @@ from entrypoint.door.state import (
 )
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
-from entrypoint.files.private import write_private
-from entrypoint.files.untrusted import read_untrusted
+from entrypoint.files.private import Owner, write_private
+from entrypoint.files.untrusted import read_untrusted, shown
 from entrypoint.home import home
+from entrypoint.home.folder import host_folder_of, kept_in, tell_folder
+from entrypoint.home.home import judge_home
+from entrypoint.lab import config as lab_config
+from entrypoint.lab import healthcheck
+from entrypoint.lab.__main__ import clear_way
+from entrypoint.lab.report import find_notebooks_folder, what_is_amiss
 from entrypoint.login import enrolment
 from entrypoint.login.credentials import read_credentials
 from entrypoint.login.guesses import read_limiter
@@ -88,6 +94,8 @@ def places_of_files(places: Places) -> Iterator[Path]:
     yield from (places.home / "venv", places.home / "venv/pyvenv.cfg", places.home / "venv/bin/pip")
     yield from (places.certificate_report, places.own_judgement, places.sharing, places.known_settings)
     yield from (places.certificates / "lab.pem", places.certificates / "lab.key")
+    extension = places.home / "venv/share/jupyter/labextensions/half"
+    yield from (places.socket, places.host_folder, kept_in(places), extension, extension / "package.json")
 
 
 def put_away(path: Path) -> None:
@@ -170,7 +178,6 @@ def start(places: Places) -> None:
         keep_cookie_secret(secret, print)
     keep_installation(places)
     write_config(places, settings)
-    home._serves(places.home / "venv", Path("/usr/bin/python3"))
     with suppress(WorkhorseError):
         known = read_known_settings(places)
         print(message(status_now(places, known, authority, (), NOW)))
@@ -213,8 +220,33 @@ def command(places: Places) -> None:
         read_credentials(places)
 
 
+def start_lab(places: Places) -> None:
+    """The person's part of the lab's start (see `entrypoint/lab/__main__.py`), and what the server finds after it."""
+    with suppress(WorkhorseError):
+        judge_home(places.home, Owner(os.getuid(), os.getgid()))
+    home._serves(places.home / "venv", Path("/usr/bin/python3"))
+    for problem in tell_folder(places, "./repositories"):
+        print(problem)
+    clear_way(places.socket)
+    lab_config.write_config(places, print)
+    read_untrusted(places.lab_config)
+
+
+def serve_lab(places: Places) -> None:
+    """What the door asks of a running lab."""
+    for line in (*what_is_amiss(places), host_folder_of(places)):
+        print(shown(line))
+    find_notebooks_folder(places)
+    healthcheck.reason_unhealthy(str(places.socket))
+
+
 # A command may come before the server has mended anything, and a start may find what lay there while nothing ran.
-ORDERS = {"a start": (start, serve, command), "a command": (command, serve)}
+ORDERS = {
+    "a start": (start, serve, command),
+    "a command": (command, serve),
+    "the lab's start": (start_lab, serve_lab),
+    "a look at the lab": (serve_lab,),
+}
 
 
 def in_order(steps: tuple[Callable[[Places], None], ...], places: Places) -> None:
@@ -226,8 +258,12 @@ def in_order(steps: tuple[Callable[[Places], None], ...], places: Places) -> Non
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of a Workhorse that has run, with everything in its place."""
     places = Places(tmp_path_factory.mktemp("sound"))
-    for folder in (places.state, places.home / "venv/bin", places.repositories, places.server_run, places.certificates):
+    for folder in (
+        places.state, places.home / "venv/bin", places.repositories, places.server_run, places.certificates,
+        places.socket.parent,
+    ):  # fmt: skip
         folder.mkdir(parents=True)
+    (places.repositories / "work.ipynb").touch()
     pair = University().issue([NAME])
     (places.certificates / "lab.pem").write_bytes(pair.chain_pem)
     (places.certificates / "lab.key").write_bytes(pair.key_pem())
@@ -250,6 +286,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part, content in (("cert", pair.chain_pem), ("fullchain", pair.chain_pem), ("privkey", pair.key_pem())):
         (live / f"{part}.pem").write_bytes(content)
     serve(places)
+    start_lab(places)
+    serve_lab(places)
     # Whoever acts below may not be allowed to read what is imported on the way.
     shutil.copytree(places.root, other := tmp_path_factory.mktemp("other") / "root")
     command(Places(other))
