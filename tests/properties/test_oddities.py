@@ -78,8 +78,8 @@ def certbot(places: Places) -> Path:
     return places.tls.certbot / "letsencrypt"
 
 
-def places_of_files(places: Places) -> Iterator[Path]:
-    """Every file, and every folder of ours, that people's code can put something else in the place of."""
+def places_at_the_door(places: Places) -> Iterator[Path]:
+    """Every file, and every folder of ours, that the door reads or writes; some lie with a person on the host."""
     yield from (places.layout, places.password_hash, places.password_in_log, places.cookie_secret)
     yield from (places.device_secret, places.second_factor, places.logins, places.config)
     yield from (places.installation, places.guesses)
@@ -88,12 +88,17 @@ def places_of_files(places: Places) -> Iterator[Path]:
     live = certbot(places) / "live" / NAME
     yield from (live, live / "fullchain.pem", live / "privkey.pem", live / "cert.pem")
     yield certbot(places) / "renewal" / f"{NAME}.conf"
+    yield from (places.certificate_report, places.own_judgement, places.sharing, places.known_settings)
+    yield from (places.certificates / "lab.pem", places.certificates / "lab.key")
+    yield places.socket
+
+
+def places_in_the_lab(places: Places) -> Iterator[Path]:
+    """The same of the lab, where people's code can put anything in their place."""
     jupyter = places.home / ".jupyter"
     yield from (jupyter, jupyter / "jupyter_server_config.py", jupyter / "jupyter_server_config.json")
     yield from (jupyter / "jupyter_server_config.d", jupyter / "jupyter_server_config.d/zz.json")
     yield from (places.home / "venv", places.home / "venv/pyvenv.cfg", places.home / "venv/bin/pip")
-    yield from (places.certificate_report, places.own_judgement, places.sharing, places.known_settings)
-    yield from (places.certificates / "lab.pem", places.certificates / "lab.key")
     extension = places.home / "venv/share/jupyter/labextensions/half"
     yield from (places.socket, places.host_folder, kept_in(places), extension, extension / "package.json")
 
@@ -241,11 +246,11 @@ def serve_lab(places: Places) -> None:
 
 
 # A command may come before the server has mended anything, and a start may find what lay there while nothing ran.
-ORDERS = {
-    "a start": (start, serve, command),
-    "a command": (command, serve),
-    "the lab's start": (start_lab, serve_lab),
-    "a look at the lab": (serve_lab,),
+ORDERS: dict[str, tuple[Callable[[Places], Iterator[Path]], tuple[Callable[[Places], None], ...]]] = {
+    "a start": (places_at_the_door, (start, serve, command)),
+    "a command": (places_at_the_door, (command, serve)),
+    "the lab's start": (places_in_the_lab, (start_lab, serve_lab)),
+    "a look at the lab": (places_in_the_lab, (serve_lab,)),
 }
 
 
@@ -355,7 +360,8 @@ TERMINALS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\
 @pytest.mark.parametrize("oddity", ODDITIES)
 def test_an_oddity_holds_up_nothing_and_leads_nowhere(sound: Path, oddity: str, order: str) -> None:
     wrong: dict[str, object] = {}
-    for name in [str(path.relative_to("/")) for path in places_of_files(Places())]:
+    files, steps = ORDERS[order]
+    for name in [str(path.relative_to("/")) for path in files(Places())]:
         with TemporaryDirectory() as folder:
             root, other = Path(folder) / "root", Path(folder) / "outside"
             shutil.copytree(sound, root)
@@ -366,7 +372,7 @@ def test_an_oddity_holds_up_nothing_and_leads_nowhere(sound: Path, oddity: str, 
             own(root)
             other.chmod(0o777)
             places, before = Places(root), inventory(other)
-            status, printed = ended(partial(in_order, ORDERS[order], places))
+            status, printed = ended(partial(in_order, steps, places))
             if status != 0:
                 wrong[name] = (status, printed[-1500:])
             elif found := TERMINALS.search(printed):
