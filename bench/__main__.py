@@ -12,7 +12,7 @@ from docker.models.containers import Container
 from bench.contestants import PEER_TOKEN, build_peer, containers_of, locked_version, peer, variant, workhorse
 from bench.guessing import kernel_trips, login_cookies
 from bench.health import an_hour_of, health_checks
-from bench.login_page import Page, end, start, trusting
+from bench.login_page import HOST, Page, end, start, trusting
 from bench.preparation import preparation_seconds
 from bench.round_trips import cells
 from bench.size import REMARK, image_size
@@ -81,7 +81,8 @@ def both(client: docker.DockerClient) -> Iterator[tuple[Side, Side]]:
         stack.up()
         containers = containers_of(client, stack)
         our_page, their_page = Page(stack.port, trusting(containers[0])), Page(their_port)
-        cookies = login_cookies(stack.url, stack.authority())
+        # The cookie's name holds the host's.
+        cookies = login_cookies(f"https://{HOST}:{stack.port}", stack.authority())
         ours = Side(containers, our_page, our_page.of_jupyterlab(cookie=cookies))
         theirs = Side((container,), their_page, their_page.of_jupyterlab(token=PEER_TOKEN))
         start(theirs.containers, their_page)

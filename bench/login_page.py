@@ -13,6 +13,7 @@ from docker.models.containers import Container
 
 from bench.contestants import run_inside
 
+HOST = "127.0.0.1"
 POLL_SECONDS = 0.01
 DEADLINE_SECONDS = 60
 
@@ -45,8 +46,8 @@ class Page:
 
     def _connection(self) -> HTTPConnection:
         if self.tls:
-            return HTTPSConnection("127.0.0.1", self.port, timeout=DEADLINE_SECONDS, context=self.tls)
-        return HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_SECONDS)
+            return HTTPSConnection(HOST, self.port, timeout=DEADLINE_SECONDS, context=self.tls)
+        return HTTPConnection(HOST, self.port, timeout=DEADLINE_SECONDS)
 
 
 def trusting(container: Container) -> ssl.SSLContext:
