@@ -16,6 +16,8 @@ from entrypoint.system.folder import another_folder
 
 # Of paths on Linux (limits.h, PATH_MAX).
 PATH_BYTES_MAX = 4096
+# Directly in the home, which is no less new for it.
+KEPT = ".workhorse-folder.json"
 
 
 def tell_folder(places: Places, host_folder: str) -> list[Problem]:
@@ -58,7 +60,7 @@ def is_empty(folder: Path) -> bool:
 
 
 def kept_in(places: Places) -> Path:
-    return places.home / ".local/state/workhorse/folder.json"
+    return places.home / KEPT
 
 
 def _keep(places: Places) -> None:
@@ -69,7 +71,6 @@ def _keep(places: Places) -> None:
         if is_empty(places.repositories):
             file.unlink(missing_ok=True)
         else:
-            file.parent.mkdir(parents=True, exist_ok=True)
             write_private(file, json.dumps({"device": status.st_dev, "inode": status.st_ino}).encode())
 
 

@@ -34,6 +34,7 @@ from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.private import set_aside, write_private
 from entrypoint.files.untrusted import read_untrusted, shown
 from entrypoint.home.environments import readme
+from entrypoint.home.folder import KEPT
 from entrypoint.home.home import venv_of
 
 RESTORED_ENVIRONMENTS = "restored-environments"
@@ -53,8 +54,11 @@ def used_by(home: Path) -> Answer | None:
     """What a home holds besides what a start makes; None if that is nothing."""
     # Besides, what a kill has left of a journal that was being written (`write_private`).
     journal = f".{lock.HALF_RESTORED}."
+    made_by_a_start = {venv_of(home).name, KEPT}
     used = sorted(
-        shown(place.name) for place in occupants(home) if place != venv_of(home) and not place.name.startswith(journal)
+        shown(place.name)
+        for place in occupants(home)
+        if place.name not in made_by_a_start and not place.name.startswith(journal)
     )
     if not used:
         return None

@@ -32,6 +32,7 @@ from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.home.backup import write_home
 from entrypoint.home.environments import conda_list, pip_requirements
+from entrypoint.home.folder import tell_folder
 from entrypoint.home.restore import answer, finish_restore
 from tests.homes import PYTHON, lab
 from tests.stacks import REPOSITORY, poll
@@ -388,6 +389,14 @@ def test_a_home_in_use_is_left_alone_unless_told_and_then_moved(places: Places, 
     assert (fresh.home / "before-restore-2" / "bin" / "tool").exists()
     assert (fresh.state / "before-restore-1" / "password-hash").read_text() == "argon2:another"
     assert not [name for name in members(backed_up(fresh)[0]) if "before-restore" in name]
+
+
+def test_a_home_that_has_only_seen_a_start_is_not_in_use(places: Places, fresh: Places) -> None:
+    (fresh.repositories).mkdir()
+    write(fresh.repositories / "copied.ipynb", "{}")
+    tell_folder(fresh, "./repositories")
+    assert list(fresh.home.iterdir())
+    restored(backed_up(places)[0], fresh)
 
 
 def test_a_running_server_or_restore_keeps_the_other_away(places: Places, fresh: Places) -> None:
