@@ -42,8 +42,7 @@ class Home:
     path: Path
     end: Callable[[], object]
     python: Sequence[str] = PYTHON
-    is_restoring: bool = False
-    # The end of the last that was begun.
+    # The last restore that was begun.
     restoring: asyncio.Future[None] | None = None
 
     async def start(self, module: str, *options: str, stdin: int = DEVNULL) -> Process:
@@ -124,21 +123,26 @@ class RestoreHandler(DoorHandler):
         if refusal := self._refusal():
             await self._answer(refusal)
             return
-        self.child = await self._start()
-        self.home.restoring = asyncio.ensure_future(self._wait(self.child))
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # From here on, and not only once the child runs, no other may begin.
+        self.home.restoring = asyncio.ensure_future(self._run(started))
+        await started
         if self.has_gone:
             self.leave()
         if (line := await self._line()) != READY:
             await self._answer(_parsed(line))
 
-    async def _start(self) -> Process:
-        self.home.is_restoring = True
+    async def _run(self, started: asyncio.Future[None]) -> None:
+        """Starts the child, and looks after it to its end, whoever has gone meanwhile."""
         options = ["--replace"] if self.get_query_argument("replace", "") else []
         try:
-            return await self.home.start("entrypoint.home.restore", *options, stdin=PIPE)
-        except BaseException:
-            self.home.is_restoring = False
-            raise
+            child = await self.home.start("entrypoint.home.restore", *options, stdin=PIPE)
+        except Exception as error:
+            started.set_exception(error)
+            return
+        self.child = child
+        started.set_result(None)
+        await self._wait(child)
 
     def _refusal(self) -> dict[str, Any] | None:
         kernels, terminals = self.settings.get("kernel_manager"), self.settings.get("terminal_manager")
@@ -148,12 +152,11 @@ class RestoreHandler(DoorHandler):
         }
         if any(running.values()):
             return {"reason": "running", **running}
-        return {"reason": "restoring"} if self.home.is_restoring else None
+        is_restoring = self.home.restoring and not self.home.restoring.done()
+        return {"reason": "restoring"} if is_restoring else None
 
     async def _wait(self, child: Process) -> None:
-        """Looks after a child to its end, whoever has gone meanwhile."""
         status = await child.wait()
-        self.home.is_restoring = False
         if status not in (0, REFUSED) and (self.home.path / lock.HALF_RESTORED).exists():
             # It was killed in the midst of its moves, with which the next start goes on.
             self.home.end()
