@@ -67,8 +67,7 @@ class Client:
         return [each["message"] for each in answer.json()["news"]]
 
     def start_kernel(self, name: str = "python3", path: str = "") -> Kernel:
-        self.kernels.append(Kernel(self, self.api("POST", "kernels", name=name, path=path)["id"]))
-        return self.kernels[-1]
+        return Kernel(self, self.api("POST", "kernels", name=name, path=path)["id"])
 
     def run(self, code: str, name: str = "python3") -> str:
         """What code prints in a kernel of its own."""
@@ -91,6 +90,8 @@ class Kernel:
             cookie=cookies,
             timeout=SECONDS,
         )
+        # Which closes what a test leaves open.
+        client.kernels.append(self)
 
     def send(self, code: str) -> str:
         """Asks the kernel to run code; returns the id of the request."""
