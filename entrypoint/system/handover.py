@@ -12,7 +12,6 @@ from pathlib import Path
 
 from entrypoint.files.private import Owner, unwritable
 from entrypoint.system.identity import OWN_FILES, Identity
-from entrypoint.system.privileges import become
 
 # Deeper than anything lies in the state. What is deeper is nobody's, and no start is held up by it.
 DEPTH_MAX = 32
@@ -39,18 +38,6 @@ def adopt_folder(folder: Path, identity: Identity, host_folder: str, say: Callab
             _give(name, identity.user, top)
         os.fchown(top, identity.user.uid, identity.user.gid)
         say(f"{host_folder} was root's, and now belongs to user {identity.user.uid}, as whom the server runs.")
-
-
-def is_open_to(folder: Path, user: Owner) -> bool:
-    """Asks the kernel itself, in a child that becomes the user: only it knows of access lists."""
-    child = os.fork()
-    if child == 0:
-        try:
-            become(user.uid, user.gid)
-            os._exit(0 if os.access(folder, os.W_OK | os.X_OK) else 1)
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def hand_over_state(folder: Path, user: Owner) -> None:

@@ -29,11 +29,6 @@ class Identity:
     may_switch: bool
     adopts_folder: bool = False
 
-    @property
-    def switches(self) -> bool:
-        """Whether the start runs as another user than the server; root of a user namespace stays itself."""
-        return self.may_switch and self.user.uid != ROOT
-
     def become_person(self) -> None:
         """Leaves this process, and whatever it becomes, the rights of the person alone."""
         become_for_good(self.user.uid, self.user.gid)
