@@ -32,7 +32,7 @@ def write_private(path: Path, content: bytes) -> None:
         WorkhorseError: The volume can't be written to.
     """
     try:
-        with _opened(path.parent) as folder:
+        with opened_folder(path.parent) as folder:
             _replace(path, folder, content)
             os.fsync(folder)
     except OSError as error:
@@ -64,9 +64,9 @@ def _write_durably(name: str, folder: int, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    """A folder itself, and not what a link in its place leads to."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def opened_folder(folder: Path | str, parent: int | None = None) -> Iterator[int]:
+    """A folder itself, and not what a link in its place leads to; its name may be that of an open folder's child."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
         yield descriptor
     finally:

@@ -6,16 +6,14 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from entrypoint.files.private import Owner, unwritable
+from entrypoint.files.private import Owner, opened_folder, unwritable
 from entrypoint.system.identity import OWN_FILES, Identity
 
 # Deeper than anything lies in the state. What is deeper is nobody's, and no start is held up by it.
 DEPTH_MAX = 32
-OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def hand_over_run(folder: Path, identity: Identity, server_s: Path) -> None:
@@ -33,7 +31,7 @@ def adopt_folder(folder: Path, identity: Identity, host_folder: str, say: Callab
     if not identity.adopts_folder:
         return
     # On a read-only mount this fails, which `reason_not_writable` explains.
-    with contextlib.suppress(OSError), _opened(folder) as top:
+    with contextlib.suppress(OSError), opened_folder(folder) as top:
         for name in OWN_FILES & set(os.listdir(top)):
             _give(name, identity.user, top)
         os.fchown(top, identity.user.uid, identity.user.gid)
@@ -43,7 +41,7 @@ def adopt_folder(folder: Path, identity: Identity, host_folder: str, say: Callab
 def hand_over_state(folder: Path, user: Owner) -> None:
     """Closes the state to everyone but the person, and hands over what an earlier user left."""
     try:
-        with _opened(folder) as top:
+        with opened_folder(folder) as top:
             os.fchmod(top, 0o700)
             _give_all(top, user, DEPTH_MAX)
             os.fchown(top, user.uid, user.gid)
@@ -56,7 +54,7 @@ def hand_over_home(folder: Path, user: Owner) -> None:
     if folder.lstat().st_uid == user.uid:
         return
     try:
-        with _opened(folder) as top:
+        with opened_folder(folder) as top:
             if not os.listdir(top):
                 os.fchmod(top, 0o755)
                 os.fchown(top, user.uid, user.gid)
@@ -69,17 +67,8 @@ def hand_over_home(folder: Path, user: Owner) -> None:
 def hand_over_socket(folder: Path, user: Owner) -> None:
     """Gives the folder where the door and the lab meet to the person, on whose side the socket is made."""
     # Without one, there is no door.
-    with contextlib.suppress(FileNotFoundError), _opened(folder) as top:
+    with contextlib.suppress(FileNotFoundError), opened_folder(folder) as top:
         os.fchown(top, user.uid, user.gid)
-
-
-@contextmanager
-def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
-    descriptor = os.open(folder, OPEN_FOLDER, dir_fd=parent)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _give_all(folder: int, user: Owner, depth: int) -> None:
@@ -88,7 +77,7 @@ def _give_all(folder: int, user: Owner, depth: int) -> None:
         # It may go away, or become something else, at any moment.
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if _give(name, user, folder) and depth:
-                with _opened(name, folder) as child:
+                with opened_folder(name, folder) as child:
                     _give_all(child, user, depth - 1)
 
 
