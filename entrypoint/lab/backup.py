@@ -96,7 +96,8 @@ class BackupHandler(DoorHandler):
             pass
         finally:
             _kill(self.child)
-            await self.child.wait()
+            # With what it had written: a pipe that nobody reads is never seen to end.
+            await self.child.communicate()
 
     def leave(self) -> None:
         # It may be busy with a survey or a database, and notice nothing.
