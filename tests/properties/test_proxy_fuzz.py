@@ -73,12 +73,24 @@ async def converse(made: Wall, address: str, request: bytes) -> bytes:
     """What a connection from an address is answered to an odd request and a sound one behind it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", made.port, local_addr=(address, 0))
     answered = b""
-    with contextlib.suppress(ConnectionError, TimeoutError):
+    with contextlib.suppress(ConnectionError):
         writer.write(request + get("/sound"))
-        while part := await asyncio.wait_for(reader.read(65536), SILENCE_SECONDS):
+        while part := await read_until_silence(made, reader):
             answered += part
     writer.close()
     return answered
+
+
+async def read_until_silence(made: Wall, reader: asyncio.StreamReader) -> bytes:
+    """What comes next; nothing, if none has come while another who asked later was answered, however slowly."""
+    for _ in range(2):
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(reader.read(65536), SILENCE_SECONDS)
+        later, writer = await asyncio.open_connection("127.0.0.1", made.port)
+        writer.write(get("/sound"))
+        await later.read()
+        writer.close()
+    return b""
 
 
 async def fuzz(made: Wall, chance: random.Random) -> int:
@@ -108,5 +120,4 @@ def test_no_request_of_one_connection_is_answered_on_another(tmp_path: Path) -> 
     seconds = time.monotonic() - began
     print(f"FUZZ_SEED={seed}: {REQUESTS} requests, {judge.asked} reached the lab, {answers} answers, {seconds:.0f} s")
     assert not judge.faults, f"{len(judge.faults)} such as {judge.faults[0][:2000]!r}"
-    # On a machine that does much else, most come later than is waited for.
-    assert answers > REQUESTS / 20
+    assert answers > REQUESTS / 5
