@@ -25,7 +25,7 @@ from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown
 from entrypoint.home.environments import find_environments
-from tests.homes import Speak, lab, odd_lab
+from tests.homes import Speak, lab, listen, odd_lab
 from tests.stacks import REPOSITORY
 from tests.unit.backup.test_backup import (
     backed_up,
@@ -81,10 +81,7 @@ def run(command: str, root: Path, archive: Path) -> str:
 
 
 def make_socket(path: Path) -> None:
-    with closing(socket.socket(socket.AF_UNIX)) as listener:
-        folder = os.open(path.parent, os.O_RDONLY)
-        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
-        os.close(folder)
+    listen(path).close()
 
 
 def make_deep(path: Path, levels: int = 1500) -> None:

@@ -9,7 +9,6 @@ import re
 import resource
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -62,6 +61,7 @@ from entrypoint.report.status import read_status, status_now
 from entrypoint.settings.known import read_known_settings, write_known_settings
 from entrypoint.settings.settings import from_environ
 from tests.deep import deep_folder
+from tests.homes import listen
 from tests.pki import University
 
 NAME = "lab.example.org"
@@ -116,10 +116,7 @@ def sparse(path: Path) -> None:
 
 
 def a_socket(path: Path) -> None:
-    here = os.open(path.parent, os.O_RDONLY)  # a socket's name may have 108 bytes
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"/proc/self/fd/{here}/{path.name}")
-    os.close(here)
+    listen(path).close()
 
 
 def a_device(path: Path) -> None:

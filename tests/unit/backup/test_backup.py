@@ -8,7 +8,6 @@ import io
 import json
 import os
 import signal
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -34,7 +33,7 @@ from entrypoint.home.backup import write_home
 from entrypoint.home.environments import conda_list, pip_requirements
 from entrypoint.home.folder import tell_folder
 from entrypoint.home.restore import answer, finish_restore
-from tests.homes import PYTHON, lab
+from tests.homes import PYTHON, lab, listen
 from tests.stacks import REPOSITORY, poll
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -136,8 +135,7 @@ def test_the_manifest_comes_first_and_says_what_is_left_out(places: Places) -> N
     for cache in (".cache/pip/x", ".conda/pkgs/x", "lib/__pycache__/x.pyc", ".local/share/Trash/files/x"):
         write(places.home / cache, "left out")
     os.mkfifo(places.home / "pipe")
-    with closing(socket.socket(socket.AF_UNIX)) as listener:
-        listener.bind(str(places.home / "socket"))
+    with closing(listen(places.home / "socket")):
         archive, said = backed_up(places)
     assert next(iter(members(archive))) == MANIFEST
     manifest = json.loads(members(archive)[MANIFEST])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from pathlib import Path
 
 from entrypoint.lab import leftovers
+from tests.homes import listen
 
 
 def cleared(folder: Path) -> list[str]:
@@ -26,8 +26,7 @@ def test_everything_goes_whatever_it_is_and_no_link_is_followed(tmp_path: Path) 
     (folder / "deep/er").chmod(0o500)
     (folder / "closed").mkdir(mode=0o500)
     os.mkfifo(folder / "pipe")
-    with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(str(folder / "socket"))
+    listen(folder / "socket").close()
     assert cleared(folder) == []
     assert [path.name for path in outside.iterdir()] == ["kept"]
     assert outside.stat().st_mode & 0o700 == 0o700
