@@ -24,7 +24,9 @@ CLAIMS = ("forwarded", "x-forwarded-", "x-real-", "x-scheme", "x-remote-", "remo
 OF_THE_ORIGIN = {
     "set-cookie", "set-cookie2", "clear-site-data", "strict-transport-security", "public-key-pins", "expect-ct",
     "alt-svc", "nel", "report-to", "reporting-endpoints", "www-authenticate", "authentication-info",
-    "content-security-policy", "server", "x-frame-options",
+    "content-security-policy", "content-security-policy-report-only", "permissions-policy", "server", "x-frame-options",
+    "cross-origin-embedder-policy", "cross-origin-embedder-policy-report-only", "document-policy",
+    "origin-agent-cluster", "service-worker-allowed", "refresh", "speculation-rules",
 }  # fmt: skip
 # Another site may read nothing, whatever a notebook's extension would let it.
 OTHER_SITES = "access-control-"
@@ -49,7 +51,19 @@ def reason_to_refuse(request: HTTPServerRequest) -> str | None:
         return "Transfer-Encoding must be chunked, and the version HTTP/1.1."
     if is_websocket(request) and (lengths or codings):
         return "The request for a websocket has no body."
+    if is_for_a_service_worker(request):
+        return "No page of this server has a service worker."
     return None
+
+
+def is_for_a_service_worker(request: HTTPServerRequest) -> bool:
+    """Whether a browser asks for a script that would answer for the whole origin from then on, the login form included.
+
+    JupyterLab has none, and what a notebook's page could register would outlive the notebook (Service Workers, W3C,
+    "Service-Worker"; Fetch Metadata Request Headers, W3C).
+    """
+    headers = request.headers
+    return "Service-Worker" in headers or headers.get("Sec-Fetch-Dest", "").lower() == "serviceworker"
 
 
 def is_between_door_and_lab(path: str) -> bool:

@@ -114,6 +114,24 @@ def test_a_language_server_answers_the_page(with_language_server: Lab) -> None:
     wait_for(lab.page, lambda: any("completionProvider" in each for each in said))
 
 
+REGISTER = """path => navigator.serviceWorker.register(path).then(() => "registered", error => error.name)"""
+
+
+def test_no_notebook_s_page_gets_a_service_worker(lab: Lab) -> None:
+    """It would answer for the login form too, and outlive the notebook."""
+    folder, path = "~/venv/share/jupyter/labextensions/worker", "/lab/extensions/worker/static/worker.js"
+    package = '{"name": "worker", "version": "1.0.0", "jupyterlab": {"_build": {"load": "static/worker.js"}}}'
+    lab.stack.shell(
+        f"mkdir -p {folder}/static && cd {folder} && echo '{package}' >package.json && echo 'self' >static/worker.js"
+    )
+    lab.login("/lab?reset")
+    expect(lab.page.get_by_role("menuitem", name="File", exact=True)).to_be_visible()
+    assert lab.page.evaluate("path => fetch(path).then(answer => answer.text())", path) == "self\n"
+    assert lab.page.evaluate(REGISTER, path) == "TypeError"
+    assert lab.page.evaluate("navigator.serviceWorker.getRegistrations().then(all => all.length)") == 0
+    lab.stack.shell(f"rm -r {folder}")
+
+
 def wait_for(page: Page, condition: Callable[[], bool]) -> None:
     """As `poll` does, but the browser's events come in meanwhile."""
     deadline = time.monotonic() + SECONDS

@@ -136,12 +136,16 @@ NO_MEANING = {
     "two codings": b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0",
     "chunks in HTTP/1.0": b"POST /x HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a websocket with a body": b"GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc",
+    "a worker for all pages": b"GET /x.js HTTP/1.1\r\nHost: x\r\nService-Worker: script\r\n\r\n",
+    "the same by its use": b"GET /x.js HTTP/1.1\r\nHost: x\r\nSec-Fetch-Dest: serviceworker\r\n\r\n",
     "two hosts": b"GET /x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
 }
 
 
 @pytest.mark.parametrize("request_", NO_MEANING.values(), ids=NO_MEANING.keys())
-def test_a_request_without_one_meaning_is_refused_and_its_connection_closed(tmp_path: Path, request_: bytes) -> None:
+def test_a_request_without_one_meaning_or_right_is_refused_and_its_connection_closed(
+    tmp_path: Path, request_: bytes
+) -> None:
     asked: list[bytes] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

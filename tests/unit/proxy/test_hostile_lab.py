@@ -174,6 +174,11 @@ NOT_THE_LAB_S = {
     "weaker referrers": "Referrer-Policy: secret",
     "a weaker frame": "X-Frame-Options: secret",
     "trailers": "Trailer: secret",
+    "a worker for every page": "Service-Worker-Allowed: /secret",
+    "what pages may use": "Permissions-Policy: secret=*",
+    "reports of a policy": "Content-Security-Policy-Report-Only: report-uri https://secret",
+    "another page in its place": "Refresh: 0; url=https://secret",
+    "pages to load before": "Speculation-Rules: secret",
 }
 
 
