@@ -25,9 +25,9 @@ from tests.stacks import IMAGE, LAB_IMAGE
 NOTES = """\
 A start counts from Docker's API to the login page; Workhorse's password is set, so each start verifies it.
 Workhorse's two containers start at once; the login page is the door's, which waits for no lab.
-Idle memory: the cgroups' less inactive file cache, door and lab together, after one login page. A health check's CPU:
-all of the cgroup's, the server's answer too, door and lab together; an hour holds 120 of Workhorse's and 1200 of the
-Jupyter Docker Stacks' (requests, every 3 s).
+Idle memory: the cgroups' less inactive file cache, door and lab together, after JupyterLab's first answer.
+A health check's CPU: all of the cgroup's, the server's answer too, door and lab together; an hour holds 120 of
+Workhorse's and 1200 of the Jupyter Docker Stacks' (requests, every 3 s).
 A cell: from asking a kernel to run `1` to its idle, 200 a run; 20 MB of output: the same for 20 prints of 1 MB each.
 Straight to the lab is by its own socket, past the door, to the same kernel.
 A kernel's round trip: a person who is logged in asks it to run nothing, 100 times a run, or for 8 s where that takes
@@ -43,8 +43,8 @@ def main() -> None:
     build_peer()
     print(introduction(), flush=True)
     with both(client) as (ours, theirs):
-        warm, memory = warm_starts(ours.containers, ours.page, theirs.containers, theirs.page)
-        to_lab = starts_to_jupyterlab(ours.containers, ours.jupyterlab, theirs.containers, theirs.jupyterlab)
+        warm = warm_starts(ours.containers, ours.page, theirs.containers, theirs.page)
+        to_lab, memory = starts_to_jupyterlab(ours.containers, ours.jupyterlab, theirs.containers, theirs.jupyterlab)
         preparation, bare = preparation_seconds(client, ours.containers[0])
         checks = with_servers(client, ours, theirs)
     starts = (warm, to_lab, first_starts(client), memory, checks, an_hour_of(checks))
