@@ -119,7 +119,8 @@ def _saying_why_not() -> Iterator[None]:
         ) from error
     except NewerFormatError as error:
         raise WorkhorseError.of(
-            f"{error} {UNCHANGED}.", "Update Workhorse, then restore again: git pull && docker compose build"
+            f"{error} {UNCHANGED}.",
+            "Update Workhorse, then restore again: git pull && docker compose build && docker compose up -d lab",
         ) from error
     except ArchiveError as error:
         raise _damaged(str(error)) from error

@@ -105,7 +105,8 @@ def judge_door(settings: Settings, places: Places) -> Iterator[Problem]:
     if is_public and not trusted:
         yield Problem(
             "It listens on every address without a certificate that browsers trust, so people learn to click on.",
-            "Set LETSENCRYPT_EMAIL or CERTIFICATE_FILE, or leave this once each device trusts the authority: share-ca",
+            "Set LETSENCRYPT_EMAIL or CERTIFICATE_FILE, or leave this once each device trusts the authority: "
+            "docker compose exec workhorse workhorse share-ca",
         )
     if is_public and not settings.totp:
         yield Problem(
@@ -124,7 +125,14 @@ def judge_secrets(has_password: bool, places: Places) -> Iterator[Problem]:
     except OSError:
         return
     command = "docker compose exec workhorse workhorse"
-    new_password = "choose another password in .env or its file" if has_password else f"{command} reset-password"
+    new_password = (
+        (
+            "choose another password in .env, then: docker compose up -d   "
+            "or in its file, then: docker compose restart workhorse"
+        )
+        if has_password
+        else f"{command} reset-password"
+    )
     for file, name, remedy in (
         (places.tls.authority, "the private authority's key", f"{command} new-authority"),
         (places.password_hash, "the password's hash", new_password),
