@@ -31,7 +31,7 @@ class Pebble:
         self.stack = stack
         # Set apart for tests of networks (RFC 2544), so that no machine needs it.
         self.network = IPv4Network(f"198.18.{secrets.randbelow(256)}.{16 * secrets.randbelow(16)}/28")
-        self.workhorse, self.lab, self.nobody = (str(self.network[number]) for number in (2, 6, 9))
+        self.workhorse, self.nobody = (str(self.network[number]) for number in (2, 9))
         self.folder = stack.folder / "pebble"
         self.folder.mkdir()
         self._write_certificate()
@@ -47,7 +47,6 @@ class Pebble:
         knobs["PEBBLE_WFE_NONCEREJECT"] = str(refused_nonces_percent)
         services = {
             "workhorse": _at(workhorse),
-            "lab": _at(self.lab),
             "pebble": self._program("/usr/bin/pebble", _pebble_options(dns)) | {"environment": knobs} | _at(pebble),
             "dns": self._program("/usr/bin/pebble-challtestsrv", _dns_options(workhorse)) | _at(dns),
             "limited": self._program(limited_acme.__file__, ["/pebble/api.pem"], SERVER_PYTHON) | _at(limited),

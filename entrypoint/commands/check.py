@@ -15,7 +15,7 @@ from entrypoint.report.installation import changes, find_clone, read_clone
 from entrypoint.settings.names import LOCAL_NAMES
 from entrypoint.settings.settings import Settings, from_environ, misspelt
 from entrypoint.system.identity import door_identity
-from entrypoint.system.trust import judge_company
+from entrypoint.system.trust import judge_company, refuse_closed
 
 COMMANDS = (["check"], ["workhorse", "check"])
 
@@ -29,6 +29,7 @@ def check(places: Places, environ: Mapping[str, str], now: datetime, say: Callab
     settings = from_environ(environ)
     identity = door_identity(places)
     judge_company(places.company_authority)
+    refuse_closed(places.company_authority)
     pair = hold(own_files(places, settings))
     identity.become_person()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.public import write_public
 from entrypoint.files.untrusted import BYTES_MAX, read_linked
+from entrypoint.system.privileges import ROOT
 
 PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 BUNDLE = "ca.pem"
@@ -38,17 +40,34 @@ def trust_company(secret: Path, folder: Path) -> None:
         write_public(folder / BUNDLE, PUBLIC_AUTHORITIES.read_bytes() + b"\n" + company)
 
 
+def refuse_closed(secret: Path) -> None:
+    """Judges, for root that may read everything, what the lab's root, nobody's superior, could not read.
+
+    Raises:
+        WorkhorseError: The lab would not start.
+    """
+    try:
+        status = secret.stat()
+    except OSError:  # `judge_company` tells of it
+        return
+    if not (status.st_mode & stat.S_IROTH or status.st_uid == ROOT):
+        raise _closed()
+
+
+def _closed() -> WorkhorseError:
+    return WorkhorseError.of(
+        "CA_FILE names a file that not everybody may read, and it is for every notebook.",
+        "On the host, with that file's name: chmod a+r ./company-ca.pem",
+    )
+
+
 def _read(secret: Path) -> bytes:
     try:
         return read_linked(secret)
     except FileNotFoundError:
         return b""
     except PermissionError:
-        # The lab's root is nobody's superior.
-        raise WorkhorseError.of(
-            "CA_FILE names a file that not everybody may read, and it is for every notebook.",
-            "On the host, with that file's name: chmod a+r ./company-ca.pem",
-        ) from None
+        raise _closed() from None
     except OSError as error:
         raise WorkhorseError.of(
             f"CA_FILE names a file that can't be read: {error.strerror}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ def check(stack: Stack) -> subprocess.CompletedProcess[str]:
         ({"SESION_DAYS": "3"}, "SESION_DAYS is no setting, and does nothing."),
         ({"CERTIFICATE_FILE": "lab.pem", "KEY_FILE": "lab.key"}, "CERTIFICATE_FILE and KEY_FILE can't be used"),
         ({"CA_FILE": "./docker-compose.override.yml"}, "CA_FILE names a file that holds no certificate"),
+        ({"CA_FILE": "./workhorse-ca.pem"}, "CA_FILE names a file that not everybody may read"),
     ],
 )
 def test_a_wrong_value_is_told_and_ends_no_kernel(own_stack: MakeStack, settings: dict[str, str], told: str) -> None:
@@ -34,7 +36,10 @@ def test_a_wrong_value_is_told_and_ends_no_kernel(own_stack: MakeStack, settings
     (stack.folder / "docker-compose.override.yml").write_text("services: {}\n")
     stack.up()
     before = stack.container.id, stack.lab.id
-    with Client(stack.url, stack.authority()) as client:
+    authority = stack.authority()
+    authority.chmod(0o600)
+    os.chown(authority, 1000, 1000)
+    with Client(stack.url, authority) as client:
         client.login(PASSWORD)
         kernel = client.start_kernel()
         assert kernel.run("answer = 42") == ""

@@ -125,10 +125,10 @@ except OSError as error:
     print(error)
 print(subprocess.run(["sh", "-c", "cat /proc/mounts; ls -la /run/secrets /run/lab /certificates"], capture_output=True))
 """,
-    "the door, asked as a neighbour on its network": """
+    "the door, asked by its address and its name": """
 import socket, ssl
 context = ssl._create_unverified_context()
-for name in ("workhorse", "localhost", "127.0.0.1"):
+for name in ("{door}", "workhorse", "localhost"):
     for port in (8888, 8880, 22, 80, 443, 2375):
         for path in ("/login", "/../var/lib/workhorse/password-hash", "/health", "/api/status",
                      "/static/..%2f..%2f..%2fvar/lib/workhorse/cookie-secret", "/workhorse/report", "/trust/x.crt"):
@@ -172,11 +172,27 @@ print(subprocess.run(["sh", "-c", "cat /proc/keys /proc/key-users; ls -la /dev/s
 @pytest.mark.parametrize("what", GREEDY)
 def test_a_notebook_finds_nothing_of_the_state_in(walled: Walled, what: str) -> None:
     before = walled.state()
-    assert walled.client.run(KEEP_WHAT_IS_FOUND.format(GREEDY[what])) == "looked to the end\n"
+    greedy = GREEDY[what].replace("{door}", walled.stack.address)
+    assert walled.client.run(KEEP_WHAT_IS_FOUND.format(greedy)) == "looked to the end\n"
     found = (walled.stack.repositories / "found").read_text()
     walled.assert_nothing_of_it_in(found)
     assert "entrypoint.door" not in found
+    assert 'name="password"' not in found
     assert walled.state() == before
+
+
+def test_door_and_lab_share_no_namespace_and_a_notebook_makes_none(walled: Walled) -> None:
+    kinds = ("pid", "mnt", "ipc", "net", "uts", "cgroup")
+    look = "; ".join(f"readlink /proc/self/ns/{kind}" for kind in kinds)
+    lab, door = walled.stack.shell(look).split(), walled.stack.door_shell(look).split()
+    assert len(set(lab) & set(door)) == 0 and len(lab) == len(door) == len(kinds)
+    code = (
+        "import ctypes, os\nlibc = ctypes.CDLL(None)\n"
+        "print([libc.unshare(flag) for flag in (0x20000, 0x10000000, 0x40000000, 0x20000000)], "
+        "libc.mount(b'/', b'/tmp', None, 4096, None), libc.ptrace(0x4206, 1, 0, 0))"
+    )
+    # Process 1, which no notebook has started, is the person's own here, and may be seized.
+    assert walled.client.run(code).startswith("[-1, -1, -1, -1] -1 ")
 
 
 def test_no_signal_of_a_notebook_reaches_the_door(walled: Walled) -> None:
@@ -246,11 +262,19 @@ def test_no_setting_of_the_lab_s_leads_across_the_wall(walled: Walled, folder: s
     before = walled.state()
     plant = f"mkdir -p ~/.jupyter/lab/{folder} && cd ~/.jupyter/lab/{folder} && "
     plant += "".join(
-        f"ln -sfn {STATE}/password-hash {name}; " for name in ("themes.jupyterlab-settings", "x.jupyterlab-workspace")
+        f"ln -sfn {STATE}/password-hash {name}; "
+        for name in ("themes.jupyterlab-settings", "x-2d71.jupyterlab-workspace", "x.jupyterlab-workspace")
     )
     walled.stack.shell(plant)
     said = []
-    for method, path in (("GET", "settings"), ("PUT", "settings"), ("GET", "workspaces"), ("PUT", "workspaces")):
+    asked = (
+        ("GET", "settings"),
+        ("PUT", "settings"),
+        ("GET", "workspaces"),
+        ("PUT", "workspaces"),
+        ("GET", "translations"),
+    )
+    for method, path in asked:
         name = "@jupyterlab/apputils-extension:themes" if path == "settings" else "x"
         answer = walled.client.session.request(
             method, f"{walled.stack.url}/lab/api/{path}/{quote(name, safe='@:/')}",
@@ -325,7 +349,7 @@ print(os.readlink("/proc/self/ns/pid"), os.getuid())
 
 def test_no_template_of_an_export_leads_across_the_wall(walled: Walled) -> None:
     template = "{% for each in ''.__class__.__mro__[1].__subclasses__() %}{{ each }}{% endfor %}"
-    template += "{% include '" + STATE + "/password-hash' ignore missing %}"
+    template += "this template ran {% include '" + STATE + "/password-hash' ignore missing %}"
     walled.stack.shell(
         "folder=~/.local/share/jupyter/nbconvert/templates/lab; mkdir -p $folder && cd $folder && "
         f"cat >index.html.j2 <<'END'\n{template}\nEND\n"
@@ -335,6 +359,7 @@ def test_no_template_of_an_export_leads_across_the_wall(walled: Walled) -> None:
     walled.client.api("PUT", "contents/exported.ipynb", **notebook)
     said = walled.client.session.get(f"{walled.stack.url}/nbconvert/html/exported.ipynb", timeout=120).text
     walled.stack.shell("rm -r ~/.local/share/jupyter/nbconvert /repositories/exported.ipynb")
+    assert "this template ran" in said
     walled.assert_nothing_of_it_in(said)
 
 

@@ -167,6 +167,15 @@ def test_no_port_leads_to_the_lab(stack: Stack) -> None:
     assert listening(stack.door_shell) == {8888}
 
 
+def test_the_lab_is_no_neighbour_of_the_door(stack: Stack) -> None:
+    """Or a notebook would come past BIND_ADDRESS, from an address that TRUSTED_PROXIES may hold."""
+    door, lab = (set(each.attrs["NetworkSettings"]["Networks"]) for each in (stack.container, stack.lab))
+    assert door and lab and not door & lab
+    ask = f"exec 3<>/dev/tcp/{stack.address}/8888"
+    assert stack.shell(f"timeout 3 bash -c '{ask}' 2>/dev/null && echo reached || echo apart") == "apart\n"
+    assert stack.door_shell(f"timeout 3 bash -c '{ask}' && echo reached") == "reached\n"
+
+
 def listening(shell: Callable[[str], str]) -> set[int]:
     """The TCP ports that a container's processes listen on for others (proc(5), /proc/net/tcp: 0A is LISTEN)."""
     rows = [line.split() for line in shell("cat /proc/net/tcp /proc/net/tcp6").splitlines()]
