@@ -7,7 +7,7 @@ from pathlib import Path
 CGROUP = Path("/sys/fs/cgroup")
 # Control groups of version 2 and of version 1 (kernel.org, admin-guide/cgroup-v2 and cgroup-v1/pids).
 LIMIT_FILES = ("pids.max", "pids/pids.max")
-# For the threads of a login's check, and for what the health check and `docker compose exec` start.
+# For the server's threads, and for what the health check and `docker compose exec` start.
 RESERVED_PROCESSES = 256
 # Programs of terminals too, or all kernels would end before one of those that takes the memory.
 LIKELIHOOD = 500

@@ -169,7 +169,7 @@ def outside(path: Path) -> Path:
 
 
 def start(places: Places) -> None:
-    """The person's part of a start (see `entrypoint/__main__.py`)."""
+    """The person's part of a start (see `entrypoint/door/__main__.py`)."""
     settings = from_environ(ENVIRON)
     own = hold(own_files(places, settings))
     keep_layout(places.layout)
