@@ -29,6 +29,8 @@ class Status:
     recovery_codes: int | None = None
     logins: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
+    # The user whose the notebooks' folder is, where the lab has told.
+    owner: int | None = None
 
 
 def message(status: Status) -> str:
@@ -47,7 +49,8 @@ def _lines(status: Status) -> Iterator[str]:
     yield f"  Password      {_password(status)}"
     if status.recovery_codes is not None:
         yield f"                and a code from your phone, or one of {status.recovery_codes} recovery codes"
-    yield f"  Notebooks     {settings.repositories} on this machine"
+    whose = "" if status.owner is None else f", user {status.owner}'s"
+    yield f"  Notebooks     {settings.repositories} on this machine{whose}"
     yield from _listed("Kernels", status.kernels)
     yield from _certificates(status)
     yield from _listed("Logins", status.logins)

@@ -52,23 +52,23 @@ def read_status(places: Places, now: datetime) -> Status:
             f"The certificates in {places.tls.path} can't be read: {error}.",
             "A start makes them anew: docker compose restart workhorse",
         ) from error
-    kernels, lab = _lab(places, settings)
+    owner, kernels, lab = _lab(places, settings)
     others = changes(read_clone(places.installation), find_clone(places))
     status = status_now(places, known, authority, (*lab, *map(str, others)), now)
     docker = read_gateway(places.root / "proc/net/route")
     logins = tuple(_logins(latest_of_each_kind(read_logins(places.logins)), docker))
-    return replace(
-        status, served=read_report(places.certificate_report) or status.served, logins=logins, kernels=kernels
-    )
+    served = read_report(places.certificate_report) or status.served
+    return replace(status, served=served, logins=logins, kernels=kernels, owner=owner)
 
 
-def _lab(places: Places, settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The lines about the kernels, and the warnings."""
+def _lab(places: Places, settings: Settings) -> tuple[int | None, tuple[str, ...], tuple[str, ...]]:
+    """The user whose the notebooks' folder is, the lines about the kernels, and the warnings."""
     try:
         told = ask_for_report(places)
     except AbsentLabError as error:
-        return (), (str(absence(error)),)
-    return tuple(kernel_lines(told.kernels)), tuple(lab_warnings(told, settings.repositories))
+        return None, (), (str(absence(error)),)
+    owner = told.folder.uid if told.folder else None
+    return owner, tuple(kernel_lines(told.kernels)), tuple(lab_warnings(told, settings.repositories))
 
 
 def _logins(logins: Sequence[Login], docker: str | None) -> Iterator[str]:
