@@ -9,13 +9,22 @@ from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.private import set_aside
 from entrypoint.files.untrusted import read_linked, shown
 
-# What a server reads at its start, as it lies below the home (jupyter_core.application, jupyter_server.config_manager).
-READ_AT_START = (".jupyter/*.json", ".jupyter/*.py", ".jupyter/jupyter_server_config.d/*.json")
+# What a server reads below the home, at its start (jupyter_core.application, jupyter_server.config_manager) and for each
+# page (jupyterlab_server: config, settings_utils, workspaces_handler).
+READ = (
+    ".jupyter/*.json",
+    ".jupyter/*.py",
+    ".jupyter/jupyter_server_config.d/*.json",
+    ".jupyter/labconfig/*.json",
+    ".jupyter/lab/user-settings/*/*.jupyterlab-settings",
+    ".jupyter/lab/user-settings/*/*/*.jupyterlab-settings",
+    ".jupyter/lab/workspaces/*.jupyterlab-workspace",
+)
 
 
 def set_odd_settings_aside(home: Path, say: Callable[[str], None]) -> None:
     """Sets aside pipes, devices and whatever else is no file of settings, and says so. Links to files are fine."""
-    for file in (file for pattern in READ_AT_START for file in sorted(home.glob(pattern))):
+    for file in (file for pattern in READ for file in sorted(home.glob(pattern))):
         try:
             read_linked(file)
         except FileNotFoundError:

@@ -25,6 +25,7 @@ from entrypoint.lab.last_words import say_last_words
 from entrypoint.lab.leftovers import clear
 from entrypoint.lab.pages import offer_labextensions
 from entrypoint.lab.report import answer_the_door
+from entrypoint.lab.settings_files import look_before_settings
 from entrypoint.lab.terminals import look_before_opening
 from entrypoint.system.allocator import bound_arenas
 from entrypoint.system.file_limit import raise_file_limit
@@ -53,6 +54,7 @@ def main(config_file: Path) -> None:
         carry_home(app.web_app, places.home, lambda: os.kill(os.getpid(), signal.SIGTERM))
     look_before_opening(app.root_dir)
     look_before_pictures()
+    look_before_settings(places.home, app.log.warning)
     say_last_words()
     app.io_loop.add_callback(app.kernel_spec_manager.refresh)
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
