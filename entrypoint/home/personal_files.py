@@ -9,8 +9,8 @@ from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.private import set_aside
 from entrypoint.files.untrusted import read_linked, shown
 
-# What a server reads below the home, at its start (jupyter_core.application, jupyter_server.config_manager) and for each
-# page (jupyterlab_server: config, settings_utils, workspaces_handler).
+# What a server reads below the home: at its start (jupyter_core.application, jupyter_server.config_manager), and for
+# each page (jupyterlab_server: config, settings_utils, workspaces_handler).
 READ = (
     ".jupyter/*.json",
     ".jupyter/*.py",

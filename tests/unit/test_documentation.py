@@ -83,6 +83,14 @@ def test_nothing_of_env_reaches_notebooks() -> None:
     assert set(lab["environment"]) <= OF_THE_LAB
 
 
+def test_what_docker_keeps_is_named_after_the_clone_s_folder() -> None:
+    """Or the second clone on a machine would replace the first's containers."""
+    assert "name" not in COMPOSE
+    for definition in COMPOSE["services"].values():
+        assert "container_name" not in definition
+        assert definition["image"].startswith("${COMPOSE_PROJECT_NAME}")
+
+
 def settings_of(service: str) -> set[str]:
     """Those that stand in a service, or in a secret that it is given."""
     definition = COMPOSE["services"][service]

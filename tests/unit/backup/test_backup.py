@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 
+from entrypoint.backup import databases
 from entrypoint.backup.archive import END, FORMAT, MANIFEST, VERSION
 from entrypoint.backup.databases import Copier
 from entrypoint.backup.snapshot import open_snapshot
@@ -686,3 +687,24 @@ def test_a_reader_that_goes_away_is_one_error(places: Places) -> None:
             broken = pytest.raises(WorkhorseError, match="not complete: Broken pipe")
             with open(writing, "wb", buffering=0) as stream, broken:
                 backup(places, cast(BinaryIO, stream), NOW, print)
+
+
+def test_a_database_that_another_keeps_locked_is_waited_for_and_not_for_ever(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "db", isolation_level=None)
+    other.execute("CREATE TABLE t (a)")
+    other.execute("BEGIN EXCLUSIVE")
+    told: list[bool] = []
+
+    def tell() -> None:
+        told.append(True)
+        if len(told) == 50:
+            other.rollback()
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "db", timeout=0, isolation_level=None)) as database:
+        databases._hold(database, 300, tell)
+        assert len(told) == 50
+        database.rollback()
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(TimeoutError, match="kept it locked"):
+            databases._hold(database, -1, tell)
+    other.close()

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from entrypoint.door.state import keep_layout
+from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.private import (
     Owner,
     make_private_folder,
@@ -19,6 +20,7 @@ from entrypoint.files.private import (
     set_aside,
     write_private,
 )
+from entrypoint.files.public import write_public
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 ADA, ANOTHER = Owner(1234, 1234), Owner(4321, 4321)
@@ -132,3 +134,18 @@ def test_what_a_link_leads_to_is_neither_read_nor_closed(tmp_path: Path) -> None
     with pytest.raises(OSError, match="symbolic links"):
         read_private(tmp_path / "key")
     assert stat.S_IMODE(other.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("write", [write_public, write_private])
+def test_nothing_is_written_through_what_stands_at_the_name_of_a_half_written_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]
+) -> None:
+    """As if somebody had foreseen it: a link that leads to a file of root's."""
+    monkeypatch.setattr("secrets.token_hex", lambda _: "foreseen")
+    of_root = tmp_path / "of-root"
+    of_root.write_text("as it was")
+    (tmp_path / ".share-ca.foreseen").symlink_to(of_root)
+    # What stands there is no file of ours: each says so in its own way.
+    with pytest.raises((OSError, WorkhorseError)):
+        write(tmp_path / "share-ca", b"new")
+    assert of_root.read_text() == "as it was"
