@@ -372,7 +372,6 @@ def note(*_, **__):
     with open("/repositories/hooked", "a") as file:
         print(os.readlink("/proc/self/ns/pid"), os.getuid(), os.path.exists("{STATE}"), os.environ, file=file)
 note()
-c.ServerApp.contents_manager_class = "notebook.nothing"
 c.FileContentsManager.pre_save_hook = note
 c.FileContentsManager.post_save_hook = note
 c.FilesHandler.get = note
@@ -407,6 +406,8 @@ def test_no_personal_setting_of_jupyter_s_opens_the_wall(walled: Walled, kind: s
     walled.stack.compose("up", "-d", "--no-build", check=False)
     asked = [f"{walled.stack.url}{path}" for path in ("/lab", "/api/contents", "/static/password-hash", "/templates/x")]
     said = [f"{(answer := walled.client.session.get(url, timeout=60)).headers} {answer.text}" for url in asked]
+    # With all of this, JupyterLab runs.
+    assert "jupyter-config-data" in said[0]
     with Client(walled.stack.url, walled.client.authority) as stranger:
         assert stranger.session.get(f"{walled.stack.url}/api/contents", timeout=SECONDS).status_code == 403
         assert stranger.session.get(f"{walled.stack.url}/api/contents?token=known", timeout=SECONDS).status_code == 403
