@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
@@ -72,10 +73,38 @@ def test_a_notebook_is_exported(lab: Lab, format: str, holds: str) -> None:
     lab.run_all_cells()
     expect(lab.output.get_by_text("42")).to_be_visible()
     lab.save()
-    # What the File menu opens in a tab of its own.
+    # The menu opens it in a tab of its own.
     fetch = "path => fetch(path).then(answer => answer.text())"
     page = lab.page.evaluate(fetch, f"/nbconvert/{format}/exports.ipynb?download=true")
     assert holds in page and "42" in page
+
+
+@pytest.fixture
+def with_language_server(lab: Lab) -> Iterator[Lab]:
+    """A language server as a person installs one, which is found when the lab starts."""
+    lab.stack.shell("pip install -q --disable-pip-version-check jedi-language-server")
+    lab.stack.compose("restart", "lab")
+    yield lab
+    lab.stack.shell("pip uninstall -q -y jedi-language-server")
+
+
+# As JupyterLab's extension for it does (microsoft.github.io/language-server-protocol).
+INITIALIZE = """() => new Promise((resolve, reject) => {
+    const channel = new WebSocket(`wss://${location.host}/lsp/ws/jedi-language-server`);
+    const request = { jsonrpc: "2.0", id: 1, method: "initialize",
+                      params: { processId: null, rootUri: null, capabilities: {} } };
+    channel.onopen = () => channel.send(JSON.stringify(request));
+    channel.onmessage = event => resolve(event.data);
+    channel.onerror = () => reject(new Error("no channel"));
+    setTimeout(() => reject(new Error("no answer")), 60000);
+})"""
+
+
+def test_a_language_server_answers_the_page(with_language_server: Lab) -> None:
+    lab = with_language_server
+    lab.login("/lab?reset")
+    expect(lab.page.get_by_role("menuitem", name="File", exact=True)).to_be_visible()
+    assert "completionProvider" in lab.page.evaluate(INITIALIZE)
 
 
 REGISTER = """path => navigator.serviceWorker.register(path).then(() => "registered", error => error.name)"""
