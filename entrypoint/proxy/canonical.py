@@ -38,7 +38,7 @@ BETWEEN_US = "workhorse"
 
 
 def reason_to_refuse(request: HTTPServerRequest) -> str | None:
-    """Why a request has no one meaning, or none that a browser has; tornado has refused what it can't read."""
+    """Why a request has no one meaning, or asks for what no page may have; what it can't read, tornado has refused."""
     headers = request.headers
     lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
     if not (request.uri or "").startswith("/"):

@@ -26,6 +26,10 @@ from entrypoint.system.lab_report import LabReport
 from entrypoint.system.memory import in_gib, machine_bytes
 
 PASSWORD_LENGTH_GOOD = 14
+CHOOSE_ANOTHER = (
+    "choose another password in .env, then: docker compose up -d   "
+    "or in its file, then: docker compose restart workhorse"
+)
 IMAGE_AGE = timedelta(days=90)
 SHARE_OF_NOTEBOOKS = 7 / 8
 ONLY_THE_HASH = "Once started, only its hash is needed, and the password stays the same. In .env:"
@@ -125,14 +129,7 @@ def judge_secrets(has_password: bool, places: Places) -> Iterator[Problem]:
     except OSError:
         return
     command = "docker compose exec workhorse workhorse"
-    new_password = (
-        (
-            "choose another password in .env, then: docker compose up -d   "
-            "or in its file, then: docker compose restart workhorse"
-        )
-        if has_password
-        else f"{command} reset-password"
-    )
+    new_password = CHOOSE_ANOTHER if has_password else f"{command} reset-password"
     for file, name, remedy in (
         (places.tls.authority, "the private authority's key", f"{command} new-authority"),
         (places.password_hash, "the password's hash", new_password),
