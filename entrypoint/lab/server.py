@@ -13,6 +13,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from entrypoint.lab.seldom import load_on_use
+
+# Before JupyterLab is imported.
+load_on_use()
+
 from jupyter_server.utils import JupyterServerAuthWarning
 from jupyterlab.labapp import LabApp
 from traitlets.config import Config

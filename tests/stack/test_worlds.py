@@ -107,6 +107,19 @@ def test_every_module_finds_what_it_needs_in_its_own_image(image: str) -> None:
     assert not others & set(imported)
 
 
+SELDOM_USED = """
+import sys, entrypoint.lab.server
+print("urllib3" in sys.modules)
+import requests
+print(requests.get.__name__, "urllib3" in sys.modules)
+"""
+
+
+def test_the_lab_loads_what_it_seldom_uses_once_it_is_used() -> None:
+    result = run_in(LAB_IMAGE, f"/opt/server/bin/python -I -c '{SELDOM_USED}'")
+    assert result.stdout.splitlines() == ["False", "get True"], result.stderr
+
+
 def test_the_door_s_image_holds_nothing_of_jupyter_s() -> None:
     named = ("-iname '*jupyter*'", "-iname 'ipykernel*'", "-path /opt/conda/envs/default")
     # The stand-in base's packages that nobody installs; and a part of pip's own.
