@@ -119,12 +119,12 @@ def pip_requirements(environment: Path) -> list[str]:
     found = {}
     for folder in folders:
         for distribution in distributions(path=[str(folder)]):
-            if line := _requirement(distribution):
+            if line := requirement_of(distribution):
                 found[distribution.name.lower()] = line
     return [found[name] for name in sorted(found)]
 
 
-def _requirement(distribution: Distribution) -> str | None:
+def requirement_of(distribution: Distribution) -> str | None:
     """A line of requirements.txt; None for what conda installed and for remains without a name."""
     if (distribution.read_text("INSTALLER") or "").strip() == "conda" or not distribution.metadata["Name"]:
         return None

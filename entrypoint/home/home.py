@@ -90,10 +90,14 @@ def _make_venv(venv: Path, python: Path, environ: Mapping[str, str]) -> str | No
 # Runs in the default kernel's Python. Pip itself is the environment's own; the two lines call it, since a script's
 # first line would name the Python of the image, which can't be written to.
 _MAKE_VENV = """
-import pathlib, sys, venv
+import os, pathlib, sys, venv
 folder, pip = pathlib.Path(sys.argv[1]), sys.argv[2]
 # An upgrade leaves out the scripts, so it needs a folder that was made to its end: pip3 is written last.
 is_whole = all((folder / "bin" / name).exists() for name in ("activate", "pip3"))
+# It keeps links that are there, also those that lead to what an earlier image had.
+for link in (folder / "bin").glob("python*"):
+    if link.is_symlink() and not os.path.exists(link):
+        link.unlink()
 venv.EnvBuilder(system_site_packages=True, symlinks=True, upgrade=is_whole).create(folder)
 for name in ("pip", "pip3"):
     script = folder / "bin" / name

@@ -18,6 +18,10 @@ Kernel = dict[str, Any]
 
 # conda-forge's packages set variables (GDAL_DATA and the like) when their environment is activated.
 ACTIVATE = 'for f in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do . "$f"; done; exec "$@"'
+# As virtual environments are called that belong to the project they lie in (docs.python.org/3/library/venv.html).
+VENV_NAMES = (".venv", "venv", "env")
+# Where conda keeps those that have names of their own.
+CONDA_ENVIRONMENTS = "envs"
 PYTHON = re.compile(r"(python|pypy)[0-9.]*t?")
 
 
@@ -68,7 +72,7 @@ def environment_kernel(prefix: Path, file: Path, home: Path) -> tuple[str, Kerne
     if prefix in worlds_of(home):
         name, label, folders = file.parent.name, "", list(worlds_of(home))
     else:
-        label = prefix.parent.name if prefix.name == ".venv" else prefix.name
+        label = _label(prefix)
         name = _slug(f"{label}-{file.parent.name}")
         folders = [prefix]
     variables = _variables(folders) | kernel["env"]
@@ -77,6 +81,12 @@ def environment_kernel(prefix: Path, file: Path, home: Path) -> tuple[str, Kerne
         argv = ["/bin/bash", "-c", ACTIVATE, "kernel", *argv]
     title = kernel["display_name"].removesuffix(" (ipykernel)") + (f" [{label}]" if label else "")
     return name, kernel | {"argv": argv, "env": variables, "display_name": title}
+
+
+def _label(prefix: Path) -> str:
+    """What people know an environment by: its own name, or its project's."""
+    is_a_project_s = prefix.name in VENV_NAMES and prefix.parent.name != CONDA_ENVIRONMENTS
+    return prefix.parent.name if is_a_project_s else prefix.name
 
 
 def _slug(text: str) -> str:
@@ -110,7 +120,7 @@ def _what_is_wrong_with(program: Path) -> str:
 
 
 def _remedy(prefix: Path) -> str:
-    if prefix.name != ".venv":
+    if prefix.name not in VENV_NAMES:
         return ""
     return f". Make one here, in a terminal: conda create -n {_slug(prefix.parent.name)} python ipykernel"
 

@@ -22,19 +22,17 @@ from traitlets import Float, List, Unicode
 
 from entrypoint.files.untrusted import read_untrusted
 from entrypoint.home.home import DEFAULT_ENVIRONMENT, venv_of
-from entrypoint.home.kernel_files import Kernel, environment_kernel, registered_kernel
+from entrypoint.home.kernel_files import VENV_NAMES, Kernel, environment_kernel, registered_kernel
 from entrypoint.lab.errands import Errands, ends_within
 
-# What pip adds to the default environment lies in ~/venv. The last is deep enough for a group's or a person's folder.
+# As deep as the folder of a project in the folder of a group or a person.
+PROJECTS = ("~", "~/*", "/repositories", "/repositories/*", "/repositories/*/*")
+# What pip adds to the default environment lies in ~/venv, which is the first.
 PATTERNS = (
     "~/venv",
     "/opt/conda/envs/*",
     "~/.conda/envs/*",
-    "~/.venv",
-    "~/*/.venv",
-    "/repositories/.venv",
-    "/repositories/*/.venv",
-    "/repositories/*/*/.venv",
+    *(f"{project}/{name}" for project in PROJECTS for name in VENV_NAMES),
 )
 REGISTRY_BYTES_MAX = 1 << 16
 # The launcher waits for the list.

@@ -16,9 +16,9 @@ from tornado.web import HTTPError, authenticated
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.private import Owner
+from entrypoint.home import labextensions, lacking
 from entrypoint.home.folder import host_folder_of, is_another
-from entrypoint.home.home import judge_home, worlds_of
-from entrypoint.home.labextensions import tell
+from entrypoint.home.home import judge_home, venv_of, worlds_of
 from entrypoint.home.memory import limit_bytes
 from entrypoint.lab.errands import Errands
 from entrypoint.lab.kernel_specs import sentence
@@ -66,12 +66,12 @@ class NewsHandler(JupyterHandler):
         """Tells of what is left out that the person may look for."""
         kernels = self.kernel_spec_manager
         await kernels.refresh()
-        lacking = await asyncio.to_thread(lambda: list(tell(worlds_of(self.places.home))))
-        for text in (text for text in lacking if text not in self.logged):
+        missing = await asyncio.to_thread(lambda: list(what_lacks(self.places.home)))
+        for text in (text for text in missing if text not in self.logged):
             self.log.warning("%s", text)
-        self.logged.update(lacking)
+        self.logged.update(missing)
         self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps([*kernels_left_out(kernels.left_out), *lacking]))
+        self.finish(json.dumps([*kernels_left_out(kernels.left_out), *missing]))
 
 
 async def report(places: Places, kernels: tuple[Kernel, ...]) -> LabReport:
@@ -104,8 +104,14 @@ def find_notebooks_folder(places: Places) -> Folder:
 
 def what_is_amiss(places: Places) -> tuple[str, ...]:
     """In the person's home, a line each."""
-    lines = [*_closed_home(places.home), *tell(worlds_of(places.home))]
+    lines = [*_closed_home(places.home), *what_lacks(places.home)]
     return tuple(lines[:WORDS_MAX])
+
+
+def what_lacks(home: Path) -> Iterator[str]:
+    """What the person has installed and can't use."""
+    yield from lacking.tell(venv_of(home))
+    yield from labextensions.tell(worlds_of(home))
 
 
 def _closed_home(home: Path) -> Iterator[str]:

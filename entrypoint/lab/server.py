@@ -28,6 +28,7 @@ from entrypoint.lab.backup import carry_home
 from entrypoint.lab.kernel_pictures import look_before_pictures
 from entrypoint.lab.last_words import say_last_words
 from entrypoint.lab.leftovers import clear
+from entrypoint.lab.packages import bring_along
 from entrypoint.lab.pages import offer_labextensions
 from entrypoint.lab.report import answer_the_door
 from entrypoint.lab.settings_files import look_before_settings
@@ -62,6 +63,7 @@ def main(config_file: Path) -> None:
     look_before_settings(places.home, app.log.warning)
     say_last_words()
     app.io_loop.add_callback(app.kernel_spec_manager.refresh)
+    app.io_loop.add_callback(bring_along, places.home, app.log.warning)
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     app.start()
 

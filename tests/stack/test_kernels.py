@@ -79,14 +79,18 @@ def test_an_environment_made_anywhere_shows_up_and_outlives_the_container(stack:
 
 
 def test_a_virtual_environment_shows_up_where_people_make_them(stack: Stack, client: Client) -> None:
-    places = {"home-work": "~/home-work", "deep": "/repositories/group/deep"}
-    for folder in places.values():
-        make = f"python -m venv --without-pip --system-site-packages {folder}/.venv"
-        stack.shell(f"{make} && {kernel_in(f'{folder}/.venv', 'python3')}")
+    places = {
+        "home-work": "~/home-work/.venv",
+        "deep": "/repositories/group/deep/venv",
+        "flat": "/repositories/flat/env",
+    }
+    for place in places.values():
+        make = f"python -m venv --without-pip --system-site-packages {place}"
+        stack.shell(f"{make} && {kernel_in(place, 'python3')}")
     kernels = kernels_with(client, *(f"{name}-python3" for name in places))
     for name in places:
         assert kernels[f"{name}-python3"] == f"Python by hand [{name}]"
-    assert client.run("import sys; print(sys.prefix)", "deep-python3") == "/repositories/group/deep/.venv\n"
+    assert client.run("import sys; print(sys.prefix)", "deep-python3") == "/repositories/group/deep/venv\n"
 
 
 def test_a_kernel_that_pip_installs_shows_up_and_the_default_one_stays_alone(stack: Stack, client: Client) -> None:

@@ -45,6 +45,17 @@ def test_the_environment_s_own_python_runs_however_it_is_named(prefix: Path, tmp
     assert kernel["env"]["PATH"].startswith(f"{prefix}/bin:")
 
 
+@pytest.mark.parametrize(
+    ("place", "label"),
+    [("work/.venv", "work"), ("work/venv", "work"), ("work/env", "work"), ("work/py312", "py312"), ("envs/env", "env")],
+)
+def test_an_environment_is_called_as_people_know_it(tmp_path: Path, place: str, label: str) -> None:
+    prefix = tmp_path / place
+    program_in(prefix)
+    name, kernel = environment_kernel(prefix, kernel_in(prefix), tmp_path)
+    assert (name, kernel["display_name"]) == (f"{label}-python3", f"Python 3 [{label}]")
+
+
 @pytest.mark.parametrize("named", ["python", "python3", "python3.13", "pypy3", sys.executable, "/usr/bin/python3"])
 def test_no_other_python_runs_in_its_place(prefix: Path, tmp_path: Path, named: str) -> None:
     with pytest.raises(ValueError, match=r"bin/.*isn't in the container\. Make one here.* -n my-project python ipyk"):
