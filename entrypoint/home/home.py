@@ -17,7 +17,23 @@ DEFAULT_ENVIRONMENT = Path("/opt/conda/envs/default")
 VENV_SECONDS = 60
 # The lab's own root may not look into what is closed to it.
 AS_ROOT = "--user 0 --cap-add DAC_READ_SEARCH"
-PIP = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
+# Comes first on the PATH, but for the environment that is active: where that has no pip, this one installs nothing into
+# another.
+PIP = """\
+#!/bin/sh
+own=$(cd "$(dirname "$0")/.." && pwd)
+active=${VIRTUAL_ENV:-${CONDA_PREFIX:-$own}}
+if [ "$active" -ef "$own" ] || [ "$active" = /opt/conda/envs/default ]; then
+    exec "$own/bin/python" -m pip "$@"
+fi
+echo "pip: $active is active here, and has no pip. To give it one:" >&2
+if [ -d "$active/conda-meta" ]; then
+    echo "  conda install -y -p $active pip" >&2
+else
+    echo "  $active/bin/python -m ensurepip --default-pip" >&2
+fi
+exit 1
+"""
 
 
 def venv_of(home: Path) -> Path:
@@ -115,11 +131,12 @@ def _serves(venv: Path, python: Path) -> bool:
         return False
     # The module venv writes the file twice, and the first time without the default kernel's packages.
     lines = (f"executable = {python.resolve()}\n", "include-system-site-packages = true\n")
-    has_scripts = (venv / "bin" / "activate").exists() and all(
-        _is_program(venv / "bin" / pip) for pip in ("pip", "pip3")
-    )
+    has_scripts = (venv / "bin" / "activate").exists() and all(_is_pip(venv / "bin" / pip) for pip in ("pip", "pip3"))
     return has_scripts and all(line in made_for for line in lines)
 
 
-def _is_program(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
+def _is_pip(path: Path) -> bool:
+    try:
+        return read_linked(path) == PIP.encode() and os.access(path, os.X_OK)
+    except OSError:
+        return False

@@ -173,6 +173,27 @@ def assert_not_started(client: Client, name: str) -> None:
         client.api("POST", "kernels", name=name)
 
 
+def test_pip_installs_into_the_environment_of_the_kernel_or_nowhere(stack: Stack, client: Client) -> None:
+    stack.shell("conda create -y -q -n other python=3.13 ipykernel pip")
+    stack.shell("conda create -y -q -n lean python=3.13 ipykernel pip && rm ~/.conda/envs/lean/bin/pip*")
+    stack.shell("python -m venv --without-pip --system-site-packages ~/bare/venv")
+    stack.shell(kernel_in("~/bare/venv", "python3"))
+    kernels_with(client, "other-python3", "lean-python3", "bare-python3")
+    places = {"python3": "/opt/conda/envs/default/", "other-python3": "/home/workhorse/.conda/envs/other/"}
+    for kernel, place in places.items():
+        assert f" from {place}" in client.run("!pip --version\n!pip3 --version", kernel)
+    remedies = {
+        "lean": "conda install -y -p /home/workhorse/.conda/envs/lean pip",
+        "bare": "-m ensurepip --default-pip",
+    }
+    for name, remedy in remedies.items():
+        said = client.run("!pip install --no-deps cowsay", f"{name}-python3")
+        assert "has no pip. To give it one:" in said
+        assert remedy in said
+    # Where no kernel's environment is active, it is the default one's.
+    assert "/opt/conda/envs/default/" in stack.shell(". ~/venv/bin/activate && pip --version")
+
+
 def test_the_image_s_own_environment_says_how_to_change_it(stack: Stack) -> None:
     result = stack.compose(
         "exec", "-T", "-u", "1000", LAB, "bash", "-lc", "conda install -y -p /opt/conda/envs/default cowsay",
