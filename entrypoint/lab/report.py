@@ -18,6 +18,7 @@ from entrypoint.files.places import Places
 from entrypoint.files.private import Owner
 from entrypoint.home import labextensions, lacking
 from entrypoint.home.folder import host_folder_of, is_another
+from entrypoint.home.holders import bytes_by_session
 from entrypoint.home.home import judge_home, venv_of, worlds_of
 from entrypoint.home.memory import limit_bytes
 from entrypoint.lab.errands import Errands
@@ -27,6 +28,7 @@ from entrypoint.system.image import built
 from entrypoint.system.lab_report import KERNELS_MAX, PATH, UNKNOWN, WORDS_MAX, Kernel, LabReport, as_json
 
 NEWS_PATH = "/workhorse/news"
+PROC = Path("/proc")
 LEFT_OUT_SHOWN = 3
 # The door waits a little longer.
 DISK_SECONDS = 2.0
@@ -49,7 +51,8 @@ class ReportHandler(JupyterHandler):
         manager = self.kernel_manager
         sessions = await self.session_manager.list_sessions()
         kernels = {kernel_id: manager.get_kernel(kernel_id) for kernel_id in manager.list_kernel_ids()}
-        self.finish(as_json(await report(self.places, tuple(told_kernels(kernels, sessions)))))
+        held = await in_time(partial(bytes_by_session, PROC), PROC)
+        self.finish(as_json(await report(self.places, tuple(told_kernels(kernels, sessions, held or {})))))
 
 
 class NewsHandler(JupyterHandler):
@@ -121,18 +124,22 @@ def _closed_home(home: Path) -> Iterator[str]:
         yield from (problem.what for problem in error.problems)
 
 
-def told_kernels(kernels: Mapping[str, Any], sessions: Iterable[Mapping[str, Any]]) -> Iterator[Kernel]:
+def told_kernels(
+    kernels: Mapping[str, Any], sessions: Iterable[Mapping[str, Any]], held: Mapping[int, int]
+) -> Iterator[Kernel]:
     """The kernels that run, those of notebooks with their path, and those of consoles with their name.
 
     Args:
         kernels: Jupyter's managers, by the kernels' ids.
         sessions: Jupyter's models of what they belong to.
+        held: Bytes of memory, by the process that leads a session.
     """
     users = {each["kernel"]["id"]: each["path" if each["type"] == "notebook" else "name"] for each in sessions}
     for kernel_id, kernel in kernels.items():
         state = getattr(kernel, "execution_state", UNKNOWN)
         name = kernel.kernel_spec.display_name
-        yield Kernel(kernel_id, name, users.get(kernel_id), kernel.started, state)
+        memory = held.get(kernel.provisioner.pid) if kernel.provisioner else None
+        yield Kernel(kernel_id, name, users.get(kernel_id), kernel.started, state, memory)
 
 
 def kernels_left_out(reasons: Mapping[Path, str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from entrypoint.files.untrusted import shown
 from entrypoint.system.folder import Folder
+from entrypoint.system.memory import in_gib
 
 PATH = "/workhorse/report"
 # Far more than run on any machine, with notebooks of long names.
@@ -30,6 +31,7 @@ class Kernel:
     Args:
         name: Of its kind, such as `Python 3`.
         notebook: Its path in the notebooks' folder; None where there is none.
+        memory: In bytes, its children's too; None where that isn't known.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Kernel:
     notebook: str | None
     started: datetime | None
     state: str
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ def _kernel(content: object) -> Kernel:
         notebook=told.optional("notebook", _text),
         started=told.optional("started", _time),
         state=state if state in STATES else UNKNOWN,
+        memory=told.optional("memory", _number),
     )
 
 
@@ -132,7 +136,9 @@ class _Told:
         return values
 
     def optional(self, name: str, judge: Callable[[object], Judged]) -> Judged | None:
-        return None if self[name] is None else judge(self[name])
+        """None, too, where the lab is of an earlier version."""
+        value = self.content.get(name)
+        return None if value is None else judge(value)
 
 
 def _text(value: object) -> str:
@@ -168,6 +174,7 @@ def kernel_lines(kernels: tuple[Kernel, ...]) -> Iterator[str]:
     yield f"{len(kernels)} running"
     for kernel in kernels[:SHOWN_KERNELS]:
         since = f", since {kernel.started:%Y-%m-%d %H:%M} UTC" if kernel.started else ""
-        yield f"{kernel.notebook or 'without a notebook'} ({kernel.name}): {kernel.state}{since}"
+        memory = "" if kernel.memory is None else f", {in_gib(kernel.memory)}"
+        yield f"{kernel.notebook or 'without a notebook'} ({kernel.name}): {kernel.state}{since}{memory}"
     if (more := len(kernels) - SHOWN_KERNELS) > 0:
         yield f"and {more} more"

@@ -52,7 +52,7 @@ def test_a_terminal_is_told_what_the_lab_knows_by_itself(stack: Stack, client: C
     printed = typed_in_a_terminal(client, "status")
     assert "Notebooks     ./repositories on the host" in printed
     # The one that asks.
-    assert re.search(r"Kernels       \d+ running\n(.+\n)*.* \(Python 3\): busy, since 20\d\d-\d\d-\d\d", printed)
+    assert re.search(r"Kernels       \d+ running\n(.+\n)*.* \(Python 3\): busy, since 20\d\d-\d\d-\d\d .* GiB", printed)
     assert "docker compose exec workhorse workhorse status" in printed
     assert "exit status 0" in printed
 

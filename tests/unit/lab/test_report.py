@@ -121,13 +121,16 @@ def test_each_other_command_is_answered_with_its_line_for_the_host() -> None:
 
 
 def test_kernels_are_told_with_their_notebook_or_their_console() -> None:
-    kernel = SimpleNamespace(kernel_spec=SimpleNamespace(display_name="Python 3"), started=NOON, execution_state="idle")
+    kernel = SimpleNamespace(
+        kernel_spec=SimpleNamespace(display_name="Python 3"), started=NOON, execution_state="idle", provisioner=None
+    )
+    measured = SimpleNamespace(**vars(kernel) | {"provisioner": SimpleNamespace(pid=70)})
     sessions = [
         {"type": "notebook", "path": "a/b.ipynb", "name": "b.ipynb", "kernel": {"id": "1"}},
         {"type": "console", "path": "a/console-1-9f3c", "name": "Console 1", "kernel": {"id": "2"}},
     ]
-    assert list(told_kernels({"1": kernel, "2": kernel, "3": kernel}, sessions)) == [
-        Kernel("1", "Python 3", "a/b.ipynb", NOON, "idle"),
+    assert list(told_kernels({"1": measured, "2": kernel, "3": kernel}, sessions, {70: 2**30, 71: 1})) == [
+        Kernel("1", "Python 3", "a/b.ipynb", NOON, "idle", 2**30),
         Kernel("2", "Python 3", "Console 1", NOON, "idle"),
         Kernel("3", "Python 3", None, NOON, "idle"),
     ]

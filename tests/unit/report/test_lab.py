@@ -40,7 +40,7 @@ def test_status_tells_what_runs_and_since_when(places: Places) -> None:
     assert lab.asked == ["/workhorse/report"]
     assert f" on this machine, user {FOLDER.uid}'s\n" in told
     assert "  Kernels       1 running\n" in told
-    assert "                course/1.ipynb (Python 3): busy, since 2026-11-28 12:30 UTC\n" in told
+    assert "                course/1.ipynb (Python 3): busy, since 2026-11-28 12:30 UTC, 1.5 GiB\n" in told
     assert "ATTENTION     The lab says: nbgrader can't work here." in told
 
 

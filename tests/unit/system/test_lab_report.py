@@ -13,7 +13,7 @@ from entrypoint.system.folder import Folder
 from entrypoint.system.lab_report import KERNELS_MAX, WORDS_MAX, Kernel, LabReport, as_json, judged, kernel_lines
 
 NOON = datetime(2026, 11, 28, 12, 30, tzinfo=UTC)
-KERNEL = Kernel("f00", "Python 3", "course/1.ipynb", NOON, "busy")
+KERNEL = Kernel("f00", "Python 3", "course/1.ipynb", NOON, "busy", 3 << 29)
 FOLDER = Folder(1000, 1000, 0o755, 1000, 1000, is_writable=True, is_read_only=False)
 REPORT = LabReport((KERNEL,), FOLDER, ("nbgrader can't work here.",), 2 << 30, "./repositories", NOON)
 
@@ -23,7 +23,7 @@ def sent(report: LabReport) -> Any:
 
 
 def test_what_is_told_is_what_is_read() -> None:
-    least = LabReport((replace(KERNEL, notebook=None, started=None),), None, (), None, "/data", None)
+    least = LabReport((replace(KERNEL, notebook=None, started=None, memory=None),), None, (), None, "/data", None)
     for report in (REPORT, least):
         assert judged(sent(report)) == report
 
@@ -78,10 +78,10 @@ def test_more_than_anybody_runs_is_refused() -> None:
 
 def test_a_person_reads_what_runs_where_and_since_when() -> None:
     assert list(kernel_lines(())) == ["none running"]
-    console = replace(KERNEL, notebook=None, started=None, state="idle")
+    console = replace(KERNEL, notebook=None, started=None, state="idle", memory=None)
     assert list(kernel_lines((KERNEL, console))) == [
         "2 running",
-        "course/1.ipynb (Python 3): busy, since 2026-11-28 12:30 UTC",
+        "course/1.ipynb (Python 3): busy, since 2026-11-28 12:30 UTC, 1.5 GiB",
         "without a notebook (Python 3): idle",
     ]
     many = list(kernel_lines((KERNEL,) * 30))
