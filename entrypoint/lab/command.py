@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown_lines
 from entrypoint.home.folder import host_folder_of
+from entrypoint.home.person import person_environment
 from entrypoint.system.folder import another_folder, reason_nothing_is_saved
 from entrypoint.system.identity import lab_identity
 from entrypoint.system.lab_report import BYTES_MAX, PATH, LabReport, judged, kernel_lines
@@ -48,6 +50,10 @@ def main(arguments: Sequence[str]) -> int:
     places, command = Places(), next((each for each in arguments if not each.startswith("-")), "")
     # What lies in the folders, and who listens on the socket, is of people's making.
     lab_identity(places).become_person()
+    if command == "kernel":
+        from entrypoint.lab import project  # a slow import, which no other command waits for
+
+        return project.main([each for each in arguments if each != command], places.home, environment_of(places))
     if command == "status":
         print(shown_lines("\n".join(status(places))))
         return 0
@@ -56,6 +62,11 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     print("\n".join(help_lines()))
     return 0
+
+
+def environment_of(places: Places) -> dict[str, str]:
+    """A terminal has it already, and root's `docker compose exec` has not."""
+    return person_environment(os.environ, places)
 
 
 def status(places: Places) -> Iterator[str]:
@@ -99,7 +110,9 @@ def elsewhere(command: str, arguments: Sequence[str]) -> Iterator[str]:
 
 def help_lines() -> Iterator[str]:
     yield "Ask Workhorse about itself. In here:"
-    yield "  workhorse status       the notebooks' folder, and the kernels that run"
+    yield "  workhorse status            the notebooks' folder, and the kernels that run"
+    yield "  workhorse kernel [FOLDER]   make a kernel for the project in this folder, or in another, by its"
+    yield "                              environment.yml, uv.lock, requirements.txt or pyproject.toml"
     yield ""
     yield "On the host, in the folder of docker-compose.yml:"
     for name, meaning in AT_THE_DOOR:

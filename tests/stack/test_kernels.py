@@ -93,6 +93,29 @@ def test_a_virtual_environment_shows_up_where_people_make_them(stack: Stack, cli
     assert client.run("import sys; print(sys.prefix)", "deep-python3") == "/repositories/group/deep/venv\n"
 
 
+def test_a_project_s_files_become_its_kernel_with_one_command(stack: Stack, client: Client) -> None:
+    asked = r"name: course\ndependencies:\n- python=3.13\n- pip\n"
+    stack.shell("cd /repositories && mkdir listed described && echo cowsay >listed/requirements.txt")
+    stack.shell(f"printf '{asked}' >/repositories/described/environment.yml")
+    assert "JupyterLab's launcher" in stack.shell("cd /repositories/listed && workhorse kernel")
+    assert "/home/workhorse/.conda/envs/course" in stack.shell("workhorse kernel /repositories/described")
+    kernels_with(client, "listed-python3", "course-python3")
+    assert client.run("import cowsay, sys; print(sys.prefix)", "listed-python3") == "/repositories/listed/.venv\n"
+    assert client.run("import sys; print(sys.prefix)", "course-python3") == "/home/workhorse/.conda/envs/course\n"
+    # Root's own line makes what is the person's.
+    assert (
+        "JupyterLab's launcher"
+        in stack.compose("exec", "-T", LAB, "workhorse", "kernel", "/repositories/listed").stdout
+    )
+    assert stack.shell("find /repositories/listed ~/.conda -user root | head -3") == ""
+    refused = stack.compose("exec", "-T", LAB, "workhorse", "kernel", "/repositories", check=False)
+    assert (refused.returncode, refused.stderr.splitlines()[0]) == (
+        1,
+        "/repositories holds no file that describes an environment "
+        "(environment.yml, uv.lock, requirements.txt, pyproject.toml).",
+    )
+
+
 def test_a_kernel_that_pip_installs_shows_up_and_the_default_one_stays_alone(stack: Stack, client: Client) -> None:
     # As `pip install -U ipykernel` and the kernels of other languages leave them.
     stack.shell(f"{kernel_in('~/venv', 'python3')} && {kernel_in('~/venv', 'other')}")

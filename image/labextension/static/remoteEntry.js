@@ -1,6 +1,8 @@
 // Copyright (c) Workhorse contributors. BSD-3-Clause.
 //
-// Keeps an open page going while the server is away for a moment, as when it is updated or gets another setting.
+// Keeps an open page going while the server is away for a moment, as when it is updated or gets another setting; and
+// adds an entry to the launcher.
+//
 // JupyterLab by itself shows a dialog at once, and may take half a minute to find its kernels after the server is back.
 //
 // How: JupyterLab asks the server through one object, its server settings, whose `fetch` and `WebSocket` may be others
@@ -331,6 +333,32 @@
     };
   }
 
+  /** An entry in the launcher: a terminal that makes the environment which a project's files ask for, and its kernel. */
+  async function projectKernel() {
+    const [{ ILauncher }, { kernelIcon }] = await Promise.all(
+      ['@jupyterlab/launcher', '@jupyterlab/ui-components'].map(shared)
+    );
+    const command = 'workhorse:project-kernel';
+    return {
+      id: command,
+      description: "Makes a kernel of a project's environment.yml, uv.lock, requirements.txt or pyproject.toml.",
+      autoStart: true,
+      requires: [ILauncher],
+      activate: ({ commands }, launcher) => {
+        commands.addCommand(command, {
+          label: 'Kernel for this folder',
+          icon: kernelIcon,
+          caption: 'By its environment.yml, uv.lock, requirements.txt or pyproject.toml',
+          execute: async ({ cwd }) => {
+            const { content } = await commands.execute('terminal:create-new', { cwd });
+            content.session.send({ type: 'stdin', content: ['workhorse kernel\r'] });
+          }
+        });
+        launcher.add({ command, category: 'Other' });
+      }
+    };
+  }
+
   /** Adds what is to be done when the server is back. */
   let returned = () => undefined;
 
@@ -340,7 +368,7 @@
       shareScope = scope;
     },
     get: async () => {
-      const exports = { __esModule: true, default: await Promise.all([reconnection(), terminals()]) };
+      const exports = { __esModule: true, default: await Promise.all([reconnection(), terminals(), projectKernel()]) };
       return () => exports;
     }
   };
