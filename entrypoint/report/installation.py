@@ -1,4 +1,9 @@
-"""Which clone was started last: another one in its place is told, and nothing is done about it."""
+"""Which clone was started last: another one in its place is told, and nothing is done about it.
+
+From in here, a clone that was moved, or copied to another disk, looks the same and has to come up. Nor would a refusal
+keep the first one's containers: Compose has replaced those of all services before anything that a service runs, of one
+that the others depend on too. What is asked before can refuse: `host/up`, which sees both folders, and `check`.
+"""
 
 from __future__ import annotations
 
