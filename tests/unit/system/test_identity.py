@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +26,7 @@ from entrypoint.system.identity import (
 )
 from entrypoint.system.privileges import become_for_good, empty_capabilities
 from tests.deep import deep_folder
+from tests.swaps import swapping
 from tests.users import as_user
 
 NO_NAMESPACE = "         0          0 4294967295\n"
@@ -149,20 +148,23 @@ def test_a_name_that_changes_into_a_link_all_the_time_leads_nowhere(tmp_path: Pa
         folder.mkdir(parents=True)
         (folder / "key").touch(0o600)
     (state / "link").symlink_to(root_s)
-    swap = f"""
-import ctypes
-libc, exchange = ctypes.CDLL(None), 2
-while True:
-    libc.renameat2(-100, b"{state}/a", -100, b"{state}/link", exchange)
-"""
-    swapper = subprocess.Popen([sys.executable, "-c", swap])
-    try:
+    with swapping(state / "a", state / "link"):
         for number in range(2000):
             hand_over_state(state, Owner(1000 + number % 2, 1000))
-    finally:
-        swapper.kill()
-        swapper.wait()
     assert (root_s.stat().st_uid, (root_s / "key").stat().st_uid) == (0, 0)
+
+
+@needs_root
+def test_what_a_clone_put_there_is_no_way_out_of_the_folder_while_it_changes(tmp_path: Path) -> None:
+    folder, key = tmp_path / "repositories", tmp_path / "key"
+    folder.mkdir()
+    key.touch(0o600)
+    (folder / "README.md").touch()
+    (folder / "link").symlink_to(key)
+    with swapping(folder / "README.md", folder / "link"):
+        for number in range(1000):
+            adopt_folder(folder, Identity(Owner(1000 + number % 2, 1000), True, True), "./repositories", print)
+    assert (folder.stat().st_uid, key.stat().st_uid) == (1001, 0)
 
 
 @needs_root
