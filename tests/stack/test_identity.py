@@ -82,6 +82,22 @@ def test_another_owner_later_is_told_how_to_hand_the_home_over(own_stack: MakeSt
     assert stack.shell("cat ~/kept && rm ~/closed/file && pip --version", user="2000").startswith("kept\n")
 
 
+def test_a_home_that_is_closed_to_its_owner_is_told_with_the_command_that_opens_it(own_stack: MakeStack) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    stack.up()
+    stack.shell("echo kept > ~/kept")
+    stack.compose("stop", "-t", "1")
+    stack.in_home_volume("chmod 000 /home")
+    stack.compose("up", "-d", "--no-build")
+    log = stack.told("The home volume is closed to its own owner (mode 0000).")
+    assert "belongs to user" not in log
+    told = next(line for line in log.splitlines() if "To open it: " in line)
+    stack.compose(*told.split("docker compose ")[1].split())
+    stack.up()
+    assert owner(write_a_file(stack)) == (1000, 1000)
+    assert stack.shell("cat ~/kept; stat -c %u:%a ~").split() == ["kept", "1000:700"]
+
+
 @pytest.mark.parametrize("services", [(LAB,), (DOOR, LAB)], ids=["the lab", "both"])
 @pytest.mark.parametrize("user", ["1001:1001", "123456:0"])
 def test_a_container_started_as_another_user_works(own_stack: MakeStack, user: str, services: Sequence[str]) -> None:
