@@ -7,10 +7,10 @@ limits, and has the address that every connection through a published port has.
 from __future__ import annotations
 
 import resource
+import select
 import socket
 import ssl
 import sys
-import time
 
 
 def greeting() -> bytes:
@@ -44,8 +44,22 @@ def are_open(connections: list[socket.socket], word: bytes) -> int:
     return count
 
 
-def main(kind: str, host: str, port: int, count: int, seconds: float) -> None:
-    """Connects, says `there`, and stays: silent, a byte a second, greeted without an end, or asking nothing."""
+def is_gone(connection: socket.socket) -> bool:
+    """Whether the server has hung up. Past TLS, whose own words may lie there unread."""
+    connection.setblocking(False)
+    try:
+        return not socket.socket.recv(connection, 1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def main(kind: str, host: str, port: int, count: int) -> None:
+    """Connects, says what came of it, and stays: silent, a byte a second, greeted without an end, or asking nothing.
+
+    Until standard input ends.
+    """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     first, connections, refused = greeting(), list[socket.socket](), 0
@@ -57,16 +71,15 @@ def main(kind: str, host: str, port: int, count: int, seconds: float) -> None:
             connections.append(shaken(connection) if kind in ("asking", "slowly asking") else connection)
         except OSError:
             refused += 1
-    print(f"there: {len(connections)}, refused: {refused}", flush=True)
-    end, number = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
+    print(f"there: {len(connections)}, refused: {refused}, gone: {sum(map(is_gone, connections))}", flush=True)
+    number = 0
+    while not select.select([sys.stdin], [], [], 1)[0]:
         if kind == "slow":
             are_open(connections, first[number : number + 1])
         elif kind == "slowly asking":
             are_open(connections, b"GET /login?"[number : number + 1] or b"x")
         number += 1
-        time.sleep(1)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import socket
 import ssl
@@ -10,12 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
 import websocket
 
+from entrypoint.strangers.reception import BACKLOG
+from entrypoint.strangers.rooms import SOCKETS
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.guesses import WRONG, guess
@@ -33,9 +37,7 @@ GROWN_BYTES_MAX = 64 * MEGABYTE
 DOOR_MEMORY = "128m"
 # What ten logins with a kernel each leave is among it.
 KEPT_BYTES_MAX = 16 * MEGABYTE
-LOGIN_SECONDS_MAX = 5
-# Longer than a handshake and a request may take.
-STAY_SECONDS = 25
+LOGINS, LOGIN_SECONDS_MAX = 5, 5
 SILENT = Path(__file__).parents[1] / "silent.py"
 KINDS = {"silent": 10_000, "slow": 2_000, "greeting": 4_000, "asking": 1_000, "slowly asking": 1_000}
 
@@ -64,14 +66,35 @@ services:
 """)
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """How many have connected, and on how many of those the door had hung up when all had tried."""
+
+    there: int
+    gone: int
+
+    def assert_they_came(self) -> None:
+        """All but a backlog were accepted, and of those only a room of them had a place."""
+        assert self.gone >= self.there - BACKLOG - SOCKETS > 0
+
+
 @contextmanager
-def strangers(stack: Stack, kind: str, count: int, seconds: float = STAY_SECONDS) -> Iterator[subprocess.Popen[str]]:
-    """They are there once they say so, or are held up in their thousands by being turned away."""
-    command = ["docker", "run", "--rm", "--network", "host"]
+def strangers(stack: Stack, kind: str, count: int) -> Iterator[Callable[[], Crowd]]:
+    """They connect while the block goes on, and stay until its end; yields what waits until the last one has tried."""
+    command = ["docker", "run", "--rm", "-i", "--network", "host"]
     command += ["-v", f"{SILENT}:/silent.py:ro", "--entrypoint", "/opt/server/bin/python", IMAGE, "-I", "/silent.py"]
-    arguments = [kind, stack.address, str(PORT), str(count), str(seconds)]
-    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        yield process
+    arguments = [kind, stack.address, str(PORT), str(count)]
+    with subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        told = process.stdout
+        assert told
+
+        def wait() -> Crowd:
+            there, refused, gone = map(int, re.findall(r"\d+", told.readline()))
+            print(f"{kind}: {there} were there, {refused} refused, and on {gone} the door had hung up")
+            assert there + refused == count
+            return Crowd(there, gone)
+
+        yield wait
 
 
 def log_in_and_run(stack: Stack, authority: Path) -> None:
@@ -100,20 +123,21 @@ def test_strangers_who_say_next_to_nothing_keep_nobody_out_and_leave_nothing(
 ) -> None:
     log_in_and_run(stack, authority)
     files, memory, before = open_files(stack), server_memory(stack), Counter(stack.log().splitlines())
-    with (
-        strangers(stack, kind, count) as process,
-        Beside(lambda: log_in_and_run(stack, authority), every_seconds=2) as logins,
-        Beside(lambda: server_memory(stack), every_seconds=2) as memories,
-    ):
-        process.wait(180)
+    with strangers(stack, kind, count) as all_came:
+        with (
+            Beside(lambda: log_in_and_run(stack, authority), every_seconds=2) as logins,
+            Beside(lambda: server_memory(stack), every_seconds=2) as memories,
+        ):
+            assert all_came().there
+            poll(lambda: len(logins.results) >= LOGINS or logins.failures or None, 180, f"{LOGINS} logins")
+        # They are there still, so it is the door that lets them go.
+        poll(lambda: open_files(stack) <= files + 2 or None, 60, "as many open files as before")
     took = max(value for value in memories.results if isinstance(value, int)) - memory
     print(f"{kind}: {len(logins.results)} logins, the slowest {logins.slowest:.1f} s; {took // 1024} kB grown")
     assert logins.failures == []
-    assert len(logins.results) >= 5
     assert took < GROWN_BYTES_MAX
     # Less than 10 kB is asked for, and none is had; those who log in have lines of their own, with each kernel's.
     assert strangers_lines(Counter(stack.log().splitlines()) - before) == []
-    poll(lambda: open_files(stack) <= files + 2 or None, 20, "as many open files as before")
     poll(lambda: server_memory(stack) - memory < KEPT_BYTES_MAX or None, 20, "as much memory as before")
     print(f"{(server_memory(stack) - memory) // 1024} kB kept")
 
@@ -127,9 +151,9 @@ def test_who_is_there_longest_with_nothing_said_goes_and_websockets_stay(stack: 
     with Client(stack.url, authority) as client:
         assert client.login(PASSWORD).status_code == 302
         kernel = client.start_kernel()
-        with strangers(stack, "silent", 3_000, 12) as process:
-            process.wait(120)
-        assert kernel.run("print(2)") == "2\n"
+        with strangers(stack, "silent", 3_000) as all_came:
+            all_came().assert_they_came()
+            assert kernel.run("print(2)") == "2\n"
 
 
 @pytest.fixture
@@ -221,6 +245,6 @@ def test_2600_silent_strangers_cost_no_kernel_its_variables(own_stack: Callable[
         assert client.login(PASSWORD).status_code == 302
         kernel = client.start_kernel()
         kernel.run("kept = 3")
-        with strangers(stack, "silent", 2_600, 15) as process:
-            process.wait(120)
-        assert kernel.run("print(kept)") == "3\n"
+        with strangers(stack, "silent", 2_600) as all_came:
+            all_came().assert_they_came()
+            assert kernel.run("print(kept)") == "3\n"
