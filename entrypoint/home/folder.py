@@ -12,7 +12,7 @@ from entrypoint.files.places import Places
 from entrypoint.files.private import write_private
 from entrypoint.files.public import write_public
 from entrypoint.files.untrusted import read_untrusted
-from entrypoint.system.folder import another_folder
+from entrypoint.system.folder import another_folder, is_empty
 
 # Of paths on Linux (limits.h, PATH_MAX).
 PATH_BYTES_MAX = 4096
@@ -48,15 +48,6 @@ def is_another(places: Places) -> bool:
         return False
     status = places.repositories.stat()
     return (status.st_dev, status.st_ino) != before and is_empty(places.repositories)
-
-
-def is_empty(folder: Path) -> bool:
-    """As far as the person may look."""
-    try:
-        with os.scandir(folder) as entries:
-            return not any(entries)
-    except PermissionError:
-        return False
 
 
 def kept_in(places: Places) -> Path:

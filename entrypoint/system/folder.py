@@ -51,6 +51,15 @@ def find_folder(folder: Path, user: Owner, is_another: bool = False) -> Folder:
     )
 
 
+def is_empty(folder: Path) -> bool:
+    """As far as this process may look."""
+    try:
+        with os.scandir(folder) as entries:
+            return not any(entries)
+    except PermissionError:
+        return False
+
+
 def reason_not_writable(folder: Path, user: Owner, host_folder: str) -> str | None:
     """Why this process, which is the person's, can't save into a folder, with what mends it; None if it can."""
     return reason_nothing_is_saved(find_folder(folder, user), host_folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 from entrypoint.files.places import Places
 from entrypoint.files.private import Owner
 from entrypoint.files.public import write_public
+from entrypoint.system.folder import is_empty
 from entrypoint.system.privileges import ROOT, become_for_good
 
 # Whoever is the first person on nearly every Linux machine.
@@ -59,14 +60,17 @@ def find_identity(process: Owner, folder: Path, home: Path, uid_map: str) -> Ide
     """
     if process.uid != ROOT:
         return Identity(process, may_switch=False)
-    if owner := _followed(folder, uid_map):
+    owner, before = _followed(folder, uid_map), _followed(home, uid_map)
+    # A folder of root's, or an empty one of another's, where there was a person's is one whose disk isn't mounted: it
+    # is left as it is.
+    if before and owner and owner.uid != before.uid and is_empty(folder):
+        return Identity(before, may_switch=True)
+    if owner:
         return Identity(owner, may_switch=True)
     if is_user_namespace(uid_map):
         return Identity(Owner(ROOT, ROOT), may_switch=True)
-    # A folder of root's where there was a person's is one whose disk isn't mounted: it is left as it is.
-    before = home.stat()
-    if before.st_uid != ROOT:
-        return Identity(Owner(before.st_uid, before.st_gid), may_switch=True)
+    if before:
+        return Identity(before, may_switch=True)
     is_as_cloned = {entry.name for entry in os.scandir(folder)} <= OWN_FILES
     return Identity(FALLBACK, may_switch=True, adopts_folder=is_as_cloned)
 

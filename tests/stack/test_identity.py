@@ -71,6 +71,7 @@ def test_another_owner_later_is_told_how_to_hand_the_home_over(own_stack: MakeSt
     trusted, door = stack.authority().read_text(), started_at(stack)
     stack.shell("echo kept > ~/kept; mkdir -m 700 ~/closed; touch ~/closed/file")
     os.chown(stack.repositories, 2000, 2000)
+    (stack.repositories / "work.ipynb").touch()
     stack.compose("restart", LAB)
     told = poll(lambda: next((line for line in stack.log().splitlines() if "hand the home over" in line), None))
     assert "belongs to user 1000, and the notebooks' folder to user 2000" in stack.log()
@@ -229,7 +230,10 @@ def test_groups_that_compose_gives_are_the_person_s_too(own_stack: MakeStack) ->
     assert "2770" in stack.compose("exec", "-T", LAB, "bash", "-c", "id -G").stdout.split()
 
 
-def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_is(own_stack: MakeStack) -> None:
+@pytest.mark.parametrize("whose", [0, 1700], ids=["root's", "another's"])
+def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_is(
+    own_stack: MakeStack, whose: int
+) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     os.chown(stack.repositories, 1500, 1600)
     (stack.repositories / "work.ipynb").touch()
@@ -237,8 +241,9 @@ def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_i
     stack.compose("stop", "-t", "1")
     disk = stack.repositories.rename(stack.folder / "disk")
     stack.repositories.mkdir(mode=0o755)
+    os.chown(stack.repositories, whose, whose)
     stack.compose("up", "-d", "--no-build", "--force-recreate", "--wait")
-    assert owner(stack.repositories) == (0, 0)
+    assert owner(stack.repositories) == (whose, whose)
     told = "The notebooks' folder ./repositories is empty, and another one than was served last."
     assert told in stack.log()
     assert told in stack.workhorse("status")

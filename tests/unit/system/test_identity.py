@@ -100,6 +100,20 @@ def test_a_folder_of_root_s_where_there_was_a_person_s_is_left_as_it_is(tmp_path
 
 
 @needs_root
+def test_an_empty_folder_of_another_s_where_there_was_a_person_s_is_left_as_it_is_too(tmp_path: Path) -> None:
+    folder, home = tmp_path / "repositories", tmp_path / "home"
+    for each, uid in ((folder, 1700), (home, 1500)):
+        each.mkdir()
+        os.chown(each, uid, 1600)
+    for uid_map in (NO_NAMESPACE, ROOTLESS):
+        assert find_identity(ROOT, folder, home, uid_map) == Identity(Owner(1500, 1600), may_switch=True)
+    # What lies in another's folder is somebody's work, and a home that is root's is nobody's yet.
+    assert find_identity(ROOT, folder, NEW_VOLUME, NO_NAMESPACE) == Identity(Owner(1700, 1600), may_switch=True)
+    (folder / "work.ipynb").touch()
+    assert find_identity(ROOT, folder, home, NO_NAMESPACE) == Identity(Owner(1700, 1600), may_switch=True)
+
+
+@needs_root
 def test_the_door_runs_as_the_owner_of_its_state_and_before_there_is_one_as_the_first_person(tmp_path: Path) -> None:
     assert find_door_identity(ROOT, NEW_VOLUME, NO_NAMESPACE) == Identity(FALLBACK, may_switch=True)
     os.chown(tmp_path, 1500, 1600)
