@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -122,18 +122,25 @@ def test_an_answer_before_the_request_is_whole_is_that_request_s(tmp_path: Path)
     assert rest.endswith(b"ok\n")
 
 
-def test_a_silent_and_a_slow_lab_hold_up_nobody_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", [0, 1, len(WHOLE) - 1])
+def test_a_silent_and_a_slow_lab_hold_up_nobody_else(tmp_path: Path, said: int) -> None:
+    has_said, may_end = threading.Event(), asyncio.Event()
+
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for byte in WHOLE:
+        await reader.readuntil(b"\r\n\r\n")
+        for byte in WHOLE[:said]:
             writer.write(bytes([byte]))
-            await asyncio.sleep(0.01)
+            await writer.drain()
+        has_said.set()
+        await may_end.wait()
+        writer.write(WHOLE[said:])
         writer.close()
 
     with wall(tmp_path / "lab", drip) as made, made.connect() as connection:
         connection.sendall(get("/x"))
-        began = time.monotonic()
+        assert has_said.wait(20)
         assert made.ask(get("/health")).endswith(b"ok\n")
-        assert time.monotonic() - began < 2
+        made.loop.call_soon_threadsafe(may_end.set)
         assert read_all(connection).endswith(b"0123456789")
 
 

@@ -169,6 +169,16 @@ def test_a_name_that_changes_into_a_link_all_the_time_leads_nowhere(tmp_path: Pa
 
 
 @needs_root
+def test_a_file_that_goes_once_it_was_listed_holds_no_start_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "kept").touch()
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: ["gone", *listed(folder), "gone too"])
+    hand_over_state(tmp_path, FALLBACK)
+    assert {place.lstat().st_uid for place in (tmp_path, tmp_path / "tls", tmp_path / "tls" / "kept")} == {1000}
+
+
+@needs_root
 def test_what_a_clone_put_there_is_no_way_out_of_the_folder_while_it_changes(tmp_path: Path) -> None:
     folder, key = tmp_path / "repositories", tmp_path / "key"
     folder.mkdir()
