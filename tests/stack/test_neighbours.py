@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from tests.stacks import LAB, Stack, poll
 
 MakeStack = Callable[..., Stack]
 DISK_MEGABYTES = 64
-ANSWER_SECONDS = 5
+ROUNDS = 5
 PROCESSES = 2000
 
 
@@ -80,19 +79,16 @@ def test_a_disk_that_hangs_holds_up_nobody_else(disk: Path, own_stack: MakeStack
                 lambda: ask(client, "DELETE", "api/contents/old.txt"),
                 *[lambda number=number: save(client, f"{number}.txt", "") for number in range(30)],
             ]
-            began = time.monotonic()
             waiting = [people.submit(write) for write in writes]
-            while time.monotonic() < began + HANGING_SECONDS / 2:
-                asked = time.monotonic()
+            for _ in range(ROUNDS):
                 assert kernel.run("print(6 * 7)") == "42\n"
                 assert requests.get(f"{stack.url}/health", verify=str(client.authority), timeout=9).text == "ok\n"
                 with Client(stack.url, client.authority) as other:
                     assert other.login(PASSWORD).status_code == 302
-                assert time.monotonic() < asked + ANSWER_SECONDS
+            assert not any(answer.done() for answer in waiting)
             for answer in waiting:
                 assert answer.result().status_code == 503
                 assert f"has not answered for {HANGING_SECONDS:g} seconds" in answer.result().json()["message"]
-            assert time.monotonic() < began + HANGING_SECONDS + 2 * ANSWER_SECONDS
             for container in (stack.container, stack.lab):
                 assert container.attrs["State"]["Health"]["Status"] == "healthy"
         poll(lambda: save(client, "old.txt", "last").ok or None, wanted="a disk that answers again")
@@ -128,7 +124,8 @@ def test_what_is_no_file_is_refused_and_holds_up_nobody(stack: Stack, client: Cl
             ask(client, "GET", f"nbconvert/html/{path}"),
         ):
             assert 400 <= answer.status_code < 500, (path, answer.request.method, answer.url, answer.text)
-            assert answer.elapsed.total_seconds() < ANSWER_SECONDS
+            # Or it had been waited for as for a disk.
+            assert answer.elapsed.total_seconds() < HANGING_SECONDS
     assert "is a pipe, not a file" in save(client, "odd/pipe.ipynb", "x").json()["message"]
     copied = ask(client, "POST", "api/contents", copy_from="odd/in")
     assert copied.status_code == 400

@@ -15,7 +15,7 @@ import pytest
 
 from tests.clients import Client, Kernel
 from tests.conftest import PASSWORD
-from tests.stacks import Stack
+from tests.stacks import Stack, poll
 
 CELLS = 40
 SERVER = "entrypoint.door.server"
@@ -75,6 +75,7 @@ def test_no_answer_of_a_kernel_waits_for_an_acknowledgement(own_stack: Callable[
         kernel = client.start_kernel()
         seconds = [seconds_of_a_cell(kernel) for _ in range(CELLS)]
         print(f"a cell takes {statistics.median(seconds) * 1000:.1f} ms (median of {CELLS})")
-        # All but the websocket's own end with the session.
+        # All but the websocket's own end with the session, as soon as the door has noticed.
         client.session.close()
-        assert set(delays_to_browsers(server_process(stack))) == {False}
+        door = server_process(stack)
+        poll(lambda: set(delays_to_browsers(door)) == {False} or None, wanted="no delay on the websocket alone")

@@ -12,7 +12,8 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -46,16 +47,23 @@ class Member:
         lines = [b"GET /api/contents/asked-by-%dx HTTP/1.1" % number, self.form.host]
         return b"\r\n".join([*lines, *([b"Connection: close"] if is_last else []), b"", b""])
 
-    async def ask(self, *parts: bytes, seconds: float) -> bytes:
-        """Everything that one connection is answered, until the door hangs up or is silent for so long."""
+    async def ask(self, *parts: bytes, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None = None) -> bytes:
+        """Everything that one connection is answered, until the door hangs up or is silent for so long.
+
+        Args:
+            meanwhile: What is asked after it, and ends first: however slow the machine is, it isn't listened too early.
+        """
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", self.port, ssl=self.tls, server_hostname="localhost"
         )
         answered = b""
-        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
             for part in parts:
                 writer.write(part)
                 await writer.drain()
+        if meanwhile:
+            await meanwhile()
+        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
             while part := await asyncio.wait_for(reader.read(65536), seconds):
                 answered += part
         writer.transport.abort()
@@ -79,7 +87,9 @@ async def be_a_victim(member: Member) -> None:
 async def be_odd(member: Member, request: bytes) -> int:
     """An odd request with a sound one behind it; how many answers of the lab's came to the sound one."""
     number = next(member.numbers)
-    answered = await member.ask(request, member.question(number), seconds=SILENCE_SECONDS)
+    answered = await member.ask(
+        request, member.question(number), seconds=SILENCE_SECONDS, meanwhile=partial(be_a_victim, member)
+    )
     marks = MARK.findall(answered)
     assert set(marks) <= {b"%d" % number}, f"{set(marks)} to {number} for {request[:2000]!r}"
     return bool(marks)
@@ -93,7 +103,6 @@ async def fuzz(member: Member, requests: Iterator[bytes]) -> int:
         nonlocal sound
         for request in requests:
             sound += await be_odd(member, request)
-            await be_a_victim(member)
 
     await asyncio.gather(*(go_on() for _ in range(AT_ONCE)))
     return sound
@@ -169,10 +178,10 @@ def test_what_two_could_read_in_two_ways_hides_no_request(
     async def smuggle_among_others() -> list[bytes]:
         numbers = [next(member.numbers) for _ in range(6)]
         hidden = (HIDDEN % number + member.form.host + b"\r\n\r\n" for number in numbers)
-        odd = (member.ask(head + with_hidden(SMUGGLERS[kind], each), seconds=SILENCE_SECONDS) for each in hidden)
-        victims = (be_a_victim(member) for _ in numbers)
-        *answers, _ = await asyncio.gather(*odd, asyncio.gather(*victims))
-        return [each for each in answers if isinstance(each, bytes)]
+        requests = (head + with_hidden(SMUGGLERS[kind], each) for each in hidden)
+        victim = partial(be_a_victim, member)
+        odd = (member.ask(each, seconds=SILENCE_SECONDS, meanwhile=victim) for each in requests)
+        return await asyncio.gather(*odd)
 
     for answer in asyncio.run(smuggle_among_others()):
         assert b"hidden-" not in answer, f"{answer[:2000]!r}"

@@ -7,9 +7,11 @@ import gc
 import threading
 import time
 import weakref
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tornado.web import HTTPError
@@ -17,18 +19,39 @@ from tornado.web import HTTPError
 from entrypoint.lab.errands import Errands, mount_points, started_pool
 
 
-def test_what_hangs_is_told_after_the_bound_and_holds_up_nothing_else() -> None:
-    thaw = threading.Event()
+class Loop(asyncio.SelectorEventLoop):
+    """One whose clock a test sets on, once what has to come first has come."""
 
-    async def ask() -> None:
+    ahead_seconds = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_seconds
+
+
+def run(test: Callable[[Loop], Coroutine[Any, Any, None]]) -> None:
+    loop = Loop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(test(loop))
+
+
+def test_what_hangs_is_told_after_the_bound_and_holds_up_nothing_else() -> None:
+    thaw, begun = threading.Event(), threading.Semaphore(0)
+
+    def hang() -> None:
+        begun.release()
+        thaw.wait()
+
+    async def ask(loop: Loop) -> None:
         errands = Errands(threads=3, of_one=2)
-        stuck = [errands.run(thaw.wait, [f"/proc/{number}"], True, seconds=0.2) for number in range(5)]
+        stuck = [errands.run(hang, [f"/proc/{number}"], True, seconds=600) for number in range(5)]
         answers = asyncio.gather(*stuck, return_exceptions=True)
-        await asyncio.sleep(0)
+        for _ in range(2):
+            await asyncio.to_thread(begun.acquire)
         assert await errands.run(lambda: "answered", ["/elsewhere"], True) == "answered"
+        loop.ahead_seconds += 600
         texts = [str(answer) for answer in await answers if isinstance(answer, HTTPError)]
         assert len(texts) == 5
-        assert all("has not answered for 0.2 seconds" in text for text in texts)
+        assert all("has not answered for 600 seconds" in text for text in texts)
         # Two had begun; the others will never be.
         assert sum("may still come about" in text for text in texts) == 2
         thaw.set()
@@ -38,7 +61,7 @@ def test_what_hangs_is_told_after_the_bound_and_holds_up_nothing_else() -> None:
             while errands.tasks:
                 await asyncio.sleep(0.001)
 
-    asyncio.run(ask())
+    run(ask)
 
 
 def test_writers_of_one_path_go_one_by_one_in_their_order() -> None:
@@ -61,24 +84,27 @@ def test_writers_of_one_path_go_one_by_one_in_their_order() -> None:
 
 
 def test_a_writer_that_hangs_keeps_its_turn_after_its_asker_was_told() -> None:
-    thaw, order = threading.Event(), list[str]()
+    begun, thaw, order = threading.Event(), threading.Event(), list[str]()
 
     def hang() -> None:
+        begun.set()
         thaw.wait()
         order.append("first")
 
-    async def ask() -> None:
+    async def ask(loop: Loop) -> None:
         errands = Errands(threads=4)
-        with pytest.raises(HTTPError):
-            await errands.run(hang, ["/a"], True, seconds=0.05)
-        with pytest.raises(HTTPError):
-            await errands.run(lambda: order.append("given up"), ["/a"], True, seconds=0.05)
+        askers = [errands.run(hang, ["/a"], True, seconds=600)]
+        askers += [errands.run(lambda: order.append("given up"), ["/a"], True, seconds=600)]
+        answers = asyncio.gather(*askers, return_exceptions=True)
+        await asyncio.to_thread(begun.wait)
+        loop.ahead_seconds += 600
+        assert [type(answer) for answer in await answers] == [HTTPError, HTTPError]
         third = asyncio.ensure_future(errands.run(lambda: order.append("third"), ["/a"], True))
         await asyncio.sleep(0)
         thaw.set()
         await third
 
-    asyncio.run(ask())
+    run(ask)
     assert order == ["first", "third"]
 
 
