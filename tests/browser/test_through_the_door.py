@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from tests.browser.lab import Lab, outputs_in, owner, screenshot, write_notebook
 from tests.stacks import poll
 
 MEGABYTE = 1024 * 1024
+# Of a picture that can't be decoded, this fails.
+DRAWN = "async picture => { await picture.decode(); return [picture.naturalWidth, picture.naturalHeight]; }"
 
 
 def test_a_cell_asks_and_is_answered(lab: Lab) -> None:
@@ -48,6 +51,23 @@ def test_a_plot_of_20_megabytes_comes_whole(lab: Lab) -> None:
     expect(lab.output.get_by_text("noise 20000000")).to_be_visible()
     lab.save()
     assert len(outputs_in(notebook)[0]["data"]["application/x-noise"]) == 20_000_000
+
+
+def test_a_picture_of_20_megabytes_is_drawn(lab: Lab) -> None:
+    # Noise, which no compression makes smaller: 3 bytes a pixel.
+    code = (
+        "import io, os\nfrom IPython.display import Image\nfrom PIL import Image as Pixels\n"
+        "noise, file = Pixels.frombytes('RGB', (2800, 2500), os.urandom(2800 * 2500 * 3)), io.BytesIO()\n"
+        "noise.save(file, 'PNG')\nImage(file.getvalue())"
+    )
+    notebook = write_notebook(lab.stack.repositories / "picture.ipynb", code)
+    lab.open_notebook(notebook)
+    lab.run_all_cells()
+    picture = lab.output.locator("img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate(DRAWN) == [2800, 2500]
+    lab.save()
+    assert len(base64.b64decode(outputs_in(notebook)[0]["data"]["image/png"])) > 20 * MEGABYTE
 
 
 def test_a_file_is_uploaded_and_downloaded(lab: Lab) -> None:
