@@ -87,16 +87,32 @@ def test_a_file_is_uploaded_and_downloaded(lab: Lab) -> None:
     assert download.value.path().read_bytes() == content
 
 
-@pytest.mark.parametrize(("format", "holds"), [("html", "<html"), ("markdown", "print(6 * 7)")])
-def test_a_notebook_is_exported(lab: Lab, format: str, holds: str) -> None:
-    lab.open_notebook(write_notebook(lab.stack.repositories / "exports.ipynb", "print(6 * 7)"))
+# Those that need neither pandoc nor LaTeX.
+EXPORTS = [
+    ("HTML", "html", ("<html", "<pre>42\n</pre>")),
+    ("Markdown", "md", ("print(6 * 7)", "    42\n")),
+    ("Executable Script", "py", ("#!/usr/bin/env python", "print(6 * 7)")),
+]
+
+
+@pytest.mark.parametrize(("entry", "suffix", "holds"), EXPORTS)
+def test_the_file_menu_exports_a_notebook(lab: Lab, entry: str, suffix: str, holds: tuple[str, ...]) -> None:
+    # What the server can export to, without which the menu has no such entries.
+    with lab.page.expect_response("**/api/nbconvert*"):
+        lab.open_notebook(write_notebook(lab.stack.repositories / "exports.ipynb", "print(6 * 7)"))
     lab.run_all_cells()
     expect(lab.output.get_by_text("42")).to_be_visible()
-    lab.save()
-    # The menu opens it in a tab of its own.
-    fetch = "path => fetch(path).then(answer => answer.text())"
-    page = lab.page.evaluate(fetch, f"/nbconvert/{format}/exports.ipynb?download=true")
-    assert holds in page and "42" in page
+    lab.page.get_by_role("menuitem", name="File", exact=True).click()
+    lab.page.get_by_text("Save and Export Notebook As", exact=True).click()
+    # A tab of its own asks for it, which the browser closes once it is a download.
+    with lab.page.expect_download() as download:
+        lab.page.get_by_role("menuitem", name=entry, exact=True).click()
+        if suffix == "html":
+            # Whether to leave scripts out: JupyterLab asks, and yes is what stands there.
+            lab.page.locator(".jp-Dialog .jp-mod-accept").click()
+    assert download.value.suggested_filename == f"exports.{suffix}"
+    exported = download.value.path().read_text()
+    assert [part for part in holds if part not in exported] == []
 
 
 @pytest.fixture
