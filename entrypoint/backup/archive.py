@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 
-from entrypoint.backup.contents import Volume
+from entrypoint.backup.contents import LeaveOut, Volume
 from entrypoint.backup.databases import SIDE_FILES, Copier
 from entrypoint.backup.members import Member, Members
 from entrypoint.backup.snapshot import open_snapshot
@@ -73,11 +73,15 @@ class Archive:
         member.size, member.mtime, member.mode = len(data), int(self._now.timestamp()), 0o600
         self._add(member, io.BytesIO(data))
 
-    def add_volume(self, volume: Volume, copier: Copier) -> None:
-        """All of a volume that belongs into a backup, as it lies there now."""
+    def add_volume(self, volume: Volume, copier: Copier, leave_out: LeaveOut = lambda *_: None) -> None:
+        """All of a volume that belongs into a backup, as it lies there now.
+
+        Args:
+            leave_out: Is told what isn't admitted, where no survey has told it.
+        """
         covered: set[str] = set()
-        # What isn't admitted was told by the survey; a folder is told when it is known not to be in the archive.
-        for name, entry in volume.entries(lambda *_: None, lambda name, error: self.written.note(name, _loss(error))):
+        # A folder is told when it is known not to be in the archive.
+        for name, entry in volume.entries(leave_out, lambda name, error: self.written.note(name, _loss(error))):
             if entry.path in covered:
                 covered.discard(entry.path)
             elif self._add_entry(name, entry, copier):

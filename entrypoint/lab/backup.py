@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.web import HTTPError, stream_request_body
 
 from entrypoint.files import lock
 from entrypoint.home.restore import READY, REFUSED
+from entrypoint.lab.streams import Stream
 
-CHUNK_BYTES = 64 * 1024
 BODY_BYTES_MAX = 10**18
 ANSWER_BYTES_MAX = 64 * 1024
 PATIENCE_SECONDS = 20.0
@@ -57,21 +57,11 @@ def carry_home(web_app: Any, path: Path, end: Callable[[], object], python: Sequ
     web_app.add_handlers(".*", handlers)
 
 
-class DoorHandler(RequestHandler):
+class DoorHandler(Stream):
     """Asked by the door itself, which passes no browser on to here."""
 
     def initialize(self, home: Home) -> None:
         self.home = home
-        self.child: Process | None = None
-        self.has_gone = False
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self.has_gone = True
-        self.leave()
-
-    def leave(self) -> None:
-        """What is to be done once the door has gone, perhaps before there is a child."""
 
     def check_xsrf_cookie(self) -> None:
         pass
@@ -84,30 +74,7 @@ class BackupHandler(DoorHandler):
         self.set_header("Content-Type", "application/x-tar")
         # The head at once, and the rest when the survey of the home is done.
         await self.flush()
-        self.child = await self.home.start("entrypoint.home.backup")
-        if self.has_gone:
-            self.leave()
-        try:
-            while self.child.stdout and (data := await self.child.stdout.read(CHUNK_BYTES)):
-                self.write(data)
-                await self.flush()
-        except StreamClosedError:
-            # The door has gone.
-            pass
-        finally:
-            _kill(self.child)
-            # With what it had written: a pipe that nobody reads is never seen to end.
-            await self.child.communicate()
-
-    def leave(self) -> None:
-        # It may be busy with a survey or a database, and notice nothing.
-        if self.child:
-            _kill(self.child)
-
-
-def _kill(child: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        child.kill()
+        await self.send(await self.home.start("entrypoint.home.backup"))
 
 
 @stream_request_body

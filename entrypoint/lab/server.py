@@ -25,6 +25,7 @@ from traitlets.config import Config
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted
 from entrypoint.lab.backup import carry_home
+from entrypoint.lab.folders import offer_folders
 from entrypoint.lab.kernel_pictures import look_before_pictures
 from entrypoint.lab.last_words import say_last_words
 from entrypoint.lab.leftovers import clear
@@ -54,6 +55,7 @@ def main(config_file: Path) -> None:
     for log in (app.log, logging.getLogger("tornado.general")):
         log.addFilter(is_worth_a_line)
     offer_labextensions(app.web_app, places)
+    offer_folders(app.web_app)
     answer_the_door(app.web_app, places)
     if "sock" in config["ServerApp"]:
         # Which Docker starts again.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import tarfile
 from collections.abc import Iterator
 
 import pytest
@@ -85,6 +86,27 @@ def test_a_file_is_uploaded_and_downloaded(lab: Lab) -> None:
     with lab.page.expect_download() as download:
         lab.page.evaluate("Object.assign(document.createElement('a'), {href: '/files/data.bin', download: ''}).click()")
     assert download.value.path().read_bytes() == content
+
+
+def test_a_folder_is_downloaded_by_the_file_browser_s_menu(lab: Lab) -> None:
+    folder, entry = lab.stack.repositories / "results é#%", "Download Folder as an Archive"
+    (folder / "run").mkdir(parents=True)
+    (folder / "run" / "data.bin").write_bytes(content := os.urandom(5 * MEGABYTE))
+    (lab.stack.repositories / "alone.txt").touch()
+    lab.login("/lab?reset")
+    lab.page.locator(".jp-DirListing-item", has_text="alone.txt").click(button="right")
+    expect(lab.page.get_by_text("Download", exact=True)).to_be_visible()
+    expect(lab.page.get_by_text(entry)).to_have_count(0)
+    lab.page.keyboard.press("Escape")
+    lab.page.locator(".jp-DirListing-item", has_text=folder.name).click(button="right")
+    screenshot(lab.page, "folder.png")
+    with lab.page.expect_download() as download:
+        lab.page.get_by_text(entry, exact=True).click()
+    assert download.value.suggested_filename == f"{folder.name}.tar.gz"
+    with tarfile.open(download.value.path()) as archive:
+        assert archive.getnames() == [f"{folder.name}/run", f"{folder.name}/run/data.bin"]
+        file = archive.extractfile(f"{folder.name}/run/data.bin")
+        assert file and file.read() == content
 
 
 # Those that need neither pandoc nor LaTeX.

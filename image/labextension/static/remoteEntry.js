@@ -1,7 +1,7 @@
 // Copyright (c) Workhorse contributors. BSD-3-Clause.
 //
 // Keeps an open page going while the server is away for a moment, as when it is updated or gets another setting; and
-// adds an entry to the launcher.
+// adds an entry to the launcher and one to the file browser.
 //
 // JupyterLab by itself shows a dialog at once, and may take half a minute to find its kernels after the server is back.
 //
@@ -359,6 +359,35 @@
     };
   }
 
+  /** An entry in the file browser's context menu, where JupyterLab's own "Download" is for files alone. */
+  async function folderDownload() {
+    const [{ IFileBrowserFactory }, { downloadIcon }] = await Promise.all(
+      ['@jupyterlab/filebrowser', '@jupyterlab/ui-components'].map(shared)
+    );
+    const command = 'workhorse:download-folder';
+    return {
+      id: command,
+      description: 'Downloads a folder as an archive.',
+      autoStart: true,
+      requires: [IFileBrowserFactory],
+      activate: ({ commands, contextMenu, serviceManager: { contents, serverSettings } }, { tracker }) => {
+        const selected = () => [...tracker.currentWidget.selectedItems()];
+        commands.addCommand(command, {
+          label: 'Download Folder as an Archive',
+          icon: downloadIcon.bindprops({ stylesheet: 'menuItem' }),
+          // Browsers open one tab for a click. Other drives are none of this server's.
+          isVisible: () => selected().length === 1 && !contents.driveName(selected()[0].path),
+          execute: () => {
+            const path = selected()[0].path.split('/').map(encodeURIComponent).join('/');
+            // It closes by itself once it is a download; a refusal is read in it.
+            window.open(`${serverSettings.baseUrl}folders/${path}`, '_blank', 'noopener');
+          }
+        });
+        contextMenu.addItem({ command, selector: '.jp-DirListing-item[data-isdir="true"]', rank: 9 });
+      }
+    };
+  }
+
   /** Adds what is to be done when the server is back. */
   let returned = () => undefined;
 
@@ -368,7 +397,8 @@
       shareScope = scope;
     },
     get: async () => {
-      const exports = { __esModule: true, default: await Promise.all([reconnection(), terminals(), projectKernel()]) };
+      const plugins = [reconnection(), terminals(), projectKernel(), folderDownload()];
+      const exports = { __esModule: true, default: await Promise.all(plugins) };
       return () => exports;
     }
   };
