@@ -1,5 +1,5 @@
-# Two images. The door holds every secret and runs none of people's code; the lab runs it, and holds no secret.
-# In the lab, two worlds that can't break each other: the server under /opt/server, the scientist's conda under /opt/conda.
+# Three images. The door holds every secret and runs none of people's code; that runs in kernels, and is shown in the lab,
+# which hold no secret. In both, two worlds that can't break each other: the server under /opt/server, the scientist's conda under /opt/conda.
 
 ARG BASE_IMAGE=docker.io/condaforge/miniforge3:26.7.2-0@sha256:eeb947cc87d61d46820b123bd7c26e1cbdc4b182ff7d0331e501a32a936b82e3
 FROM ${BASE_IMAGE} AS common
@@ -27,6 +27,7 @@ RUN --mount=type=secret,id=ca \
     with-ca conda create -y -q -p /opt/server python=3.13 pip \
     && conda clean -afy >/dev/null \
     && find /opt/server -name '__pycache__' -type d -prune -exec rm -r {} + \
+    && /opt/server/bin/python -I -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/server/lib \
     && echo /opt/workhorse >"$(/opt/server/bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workhorse.pth"
 
 # Who a server runs as is found out at the start, when the root file system is read-only: what names that user lies in
@@ -48,12 +49,10 @@ ENV LANG=C.UTF-8 \
 WORKDIR /
 
 
-FROM common AS lab
+FROM common AS kernels
 
-COPY requirements-lab.lock /opt/workhorse/
-RUN --mount=type=secret,id=ca with-ca server-packages /opt/workhorse/requirements-lab.lock \
-    # The classic notebook's redirects: nobody comes by them, and they cost the start 30 ms.
-    && rm /opt/server/etc/jupyter/jupyter_server_config.d/notebook_shim.json
+COPY requirements-kernels.lock /opt/workhorse/
+RUN --mount=type=secret,id=ca with-ca server-packages /opt/workhorse/requirements-kernels.lock
 
 # The default kernel's world. The frozen marker stops even root from changing it in a running container.
 COPY environment.yml /opt/conda/environment.yml
@@ -64,8 +63,6 @@ RUN --mount=type=secret,id=ca \
     && rm -rf /root/.conda /root/.cache
 COPY image/frozen.json /opt/conda/envs/default/conda-meta/frozen
 
-COPY image/overrides.json image/page_config.json /opt/server/share/jupyter/lab/settings/
-COPY image/labextension /opt/server/share/jupyter/labextensions/workhorse
 COPY image/condarc.yml /etc/conda/condarc.d/workhorse.yml
 COPY image/profile.sh /etc/profile.d/workhorse.sh
 COPY --chmod=755 image/lab-command /usr/local/bin/workhorse
@@ -84,12 +81,29 @@ COPY entrypoint/settings /opt/workhorse/entrypoint/settings
 COPY entrypoint/system /opt/workhorse/entrypoint/system
 COPY entrypoint/backup /opt/workhorse/entrypoint/backup
 COPY entrypoint/home /opt/workhorse/entrypoint/home
-COPY entrypoint/lab /opt/workhorse/entrypoint/lab
+COPY entrypoint/jupyter /opt/workhorse/entrypoint/jupyter
+COPY entrypoint/kernels /opt/workhorse/entrypoint/kernels
 RUN /opt/server/bin/python -I -m compileall -q /opt/workhorse
 
 # This is what root has: no folder that a notebook can write to, and no home with settings of a notebook's. The person's
 # own is set where the person's processes start (entrypoint/home/person.py).
 ENV PATH=/opt/workhorse/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ENTRYPOINT ["/opt/server/bin/python", "-I", "-m", "entrypoint.kernels"]
+
+
+# On the image of what runs, which knows nothing of it: an update of JupyterLab leaves that as it is.
+FROM kernels AS lab
+
+COPY image/sbom.lock requirements-lab.lock /opt/workhorse/
+RUN --mount=type=secret,id=ca with-ca server-packages /opt/workhorse/requirements-lab.lock \
+    # The classic notebook's redirects: nobody comes by them, and they cost the start 30 ms.
+    && rm /opt/server/etc/jupyter/jupyter_server_config.d/notebook_shim.json
+
+COPY image/overrides.json image/page_config.json /opt/server/share/jupyter/lab/settings/
+COPY image/labextension /opt/server/share/jupyter/labextensions/workhorse
+COPY entrypoint/lab /opt/workhorse/entrypoint/lab
+RUN /opt/server/bin/python -I -m compileall -q /opt/workhorse
+
 # Where no door stands before it.
 EXPOSE 8888
 ENTRYPOINT ["/opt/server/bin/python", "-I", "-m", "entrypoint.lab"]

@@ -70,13 +70,15 @@ COMPILE := $(VENV)/bin/uv pip compile --universal --generate-hashes --no-emit-in
 
 lock: $(VENV)/ready ## write the lock files anew from requirements*.in
 	$(COMPILE) --python-version 3.13 requirements-door.in -o requirements-door.lock
-	$(COMPILE) --python-version 3.13 $(addprefix --no-emit-package ,$(UNUSED)) requirements-lab.in -o requirements-lab.lock
+	$(COMPILE) --python-version 3.13 $(addprefix --no-emit-package ,$(UNUSED)) requirements-kernels.in -o requirements-kernels.lock
+	@# On top of the other: an update of JupyterLab must not want another version of what is there.
+	$(COMPILE) --python-version 3.13 $(addprefix --no-emit-package ,$(UNUSED)) --constraint requirements-kernels.lock requirements-lab.in -o requirements-lab.lock
 	$(COMPILE) --python-version 3.11 requirements-dev.in -o requirements-dev.lock
 	$(COMPILE) --python-version 3.13 image/sbom.in -o image/sbom.lock
 	$(COMPILE) --python-version 3.11 requirements-sslyze.in -o requirements-sslyze.lock
 
 audit: $(VENV)/ready ## look up known holes in the server's packages (asks the package index)
-	$(VENV)/bin/pip-audit --require-hashes --disable-pip -r requirements-door.lock -r requirements-lab.lock
+	$(VENV)/bin/pip-audit --require-hashes --disable-pip -r requirements-door.lock -r requirements-kernels.lock -r requirements-lab.lock
 
 $(VENV)/ready: requirements-dev.lock
 	python3 -m venv $(VENV)

@@ -20,16 +20,17 @@ from bench.spread import RUNS, Comparison, Spread
 from bench.start_up import first_starts, starts_to_jupyterlab, warm_starts
 from bench.table import comparison_table, table
 from bench.tls import tls_connections
-from tests.stacks import IMAGE, LAB_IMAGE
+from tests.stacks import IMAGE, KERNELS_IMAGE, LAB_IMAGE
 
 NOTES = """\
 A start counts from Docker's API to the login page; Workhorse's password is set, so each start verifies it.
-Workhorse's two containers start at once; the login page is the door's, which waits for no lab.
-Idle memory: the cgroups' less inactive file cache, door and lab together, after JupyterLab's first answer.
-A health check's CPU: all of the cgroup's, the server's answer too, door and lab together; an hour holds 120 of
+Workhorse's three containers start at once; the login page is the door's, which waits for no other.
+Idle memory: the cgroups' less inactive file cache, all three together, after JupyterLab's first answer, and
+before anybody has asked for a kernel.
+A health check's CPU: all of the cgroup's, the server's answer too, all three together; an hour holds 120 of
 Workhorse's and 1200 of the Jupyter Docker Stacks' (requests, every 3 s).
 A cell: from asking a kernel to run `1` to its idle, 200 a run; 20 MB of output: the same for 20 prints of 1 MB each.
-Straight to the lab is by its own socket, past the door, to the same kernel.
+Straight to the kernel is by its server's own socket, past the door, to the same kernel.
 A kernel's round trip: a person who is logged in asks it to run nothing, 100 times a run, or for 8 s where that takes
 longer; each run without guesses is followed by one with. The guesses come from one process, over 16 connections, to
 a peer that has a password too; who waits for an answer guesses no more meanwhile.
@@ -50,7 +51,7 @@ def main() -> None:
     starts = (warm, to_lab, first_starts(client), memory, checks, an_hour_of(checks))
     print(comparison_table([*starts, *cells(client), *kernel_trips(client), *tls_connections(client)]))
     print(NOTES + "\nWhere a warm start of the door goes\n" + warm_start_parts(warm.ours, preparation, bare))
-    for name, image in (("door", IMAGE), ("lab", LAB_IMAGE)):
+    for name, image in (("door", IMAGE), ("lab", LAB_IMAGE), ("kernels", KERNELS_IMAGE)):
         print(f"\nThe {name}'s image\n" + table(image_size(client, image)))
     print(REMARK)
     client.close()
@@ -94,10 +95,10 @@ def both(client: docker.DockerClient) -> Iterator[tuple[Side, Side]]:
 def with_servers(client: docker.DockerClient, ours: Side, theirs: Side) -> Comparison:
     """The health checks, on all servers running."""
     with ExitStack() as stack:
-        door, lab = (stack.enter_context(variant(client, model)) for model in ours.containers)
-        start((door, lab), ours.jupyterlab)
+        containers = [stack.enter_context(variant(client, model)) for model in ours.containers]
+        start(containers, ours.jupyterlab)
         start(theirs.containers, theirs.page)
-        return health_checks(door, lab, theirs.containers[0])
+        return health_checks(containers, theirs.containers[0])
 
 
 def warm_start_parts(whole: Spread, preparation: Spread, bare: Spread) -> str:

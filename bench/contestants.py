@@ -17,7 +17,7 @@ import docker
 from docker.models.containers import Container
 from dotenv import dotenv_values
 
-from tests.stacks import MACHINE_AUTHORITIES, REPOSITORY, Stack, free_port, new_stack, prepared
+from tests.stacks import MACHINE_AUTHORITIES, REPOSITORY, SERVICES, Stack, free_port, new_stack, prepared
 
 PREFIX = "workhorse-bench"
 PEER_IMAGE = f"{PREFIX}-peer"
@@ -39,10 +39,9 @@ def workhorse() -> Iterator[Stack]:
             yield stack
 
 
-def containers_of(client: docker.DockerClient, stack: Stack) -> tuple[Container, Container]:
-    """The door's and the lab's, from a client that stays open."""
-    door, lab = (client.containers.get(each.id or "") for each in (stack.container, stack.lab))
-    return door, lab
+def containers_of(client: docker.DockerClient, stack: Stack) -> tuple[Container, ...]:
+    """The door's, the lab's and the kernels', from a client that stays open."""
+    return tuple(client.containers.get(stack.container_of(service).id or "") for service in SERVICES)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
-"""The processor time that health checks take: Workhorse's two, and the way of the Jupyter Docker Stacks."""
+"""The processor time that health checks take: Workhorse's three, and the way of the Jupyter Docker Stacks."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from docker.models.containers import Container
 
@@ -9,8 +11,8 @@ from bench.memory import stats
 from bench.spread import Comparison, interleave
 
 CHECKS = 5
-DOOR_CHECK = ["workhorse", "healthcheck"]
-LAB_CHECK = ["/opt/server/bin/python", "-I", "-m", "entrypoint.lab.healthcheck"]
+OTHERS = (["/opt/server/bin/python", "-I", "-m", f"entrypoint.{service}.healthcheck"] for service in ("lab", "kernels"))
+OUR_CHECKS = (["workhorse", "healthcheck"], *OTHERS)
 # github.com/jupyter/docker-stacks, images/base-notebook: docker_healthcheck.py, and HEALTHCHECK --interval=3s.
 THEIR_CHECK = [
     "/opt/peer/bin/python",
@@ -20,11 +22,9 @@ THEIR_CHECK = [
 OUR_CHECKS_PER_HOUR, THEIR_CHECKS_PER_HOUR = 3600 / 30, 3600 / 3
 
 
-def health_checks(door: Container, lab: Container, theirs: Container) -> Comparison:
-    """Processor seconds of a check of both of ours and of one of theirs, while Docker itself checks none."""
-    per_check = interleave(
-        lambda: _seconds(door, DOOR_CHECK) + _seconds(lab, LAB_CHECK), lambda: _seconds(theirs, THEIR_CHECK)
-    )
+def health_checks(ours: Sequence[Container], theirs: Container) -> Comparison:
+    """Processor seconds of a check of each of ours and of one of theirs, while Docker itself checks none."""
+    per_check = interleave(lambda: sum(map(_seconds, ours, OUR_CHECKS)), lambda: _seconds(theirs, THEIR_CHECK))
     return Comparison("health check, CPU of one", "ms", *per_check).times(1000, "health check, CPU of one")
 
 

@@ -65,8 +65,8 @@ def seconds_of(connection: websocket.WebSocket, code: str, printed: int = 0) -> 
 
 
 def straight(stack: Stack, client: docker.DockerClient, somebody: Person) -> Way:
-    """Past the door, as only root of this machine can go: by the socket that the lab listens on."""
-    folder = Path(client.volumes.get(f"{stack.project}_socket").attrs["Mountpoint"])
+    """Past the door, as only root of this machine can go: by the socket that the kernels' server listens on."""
+    folder = Path(client.volumes.get(f"{stack.project}_kernels").attrs["Mountpoint"])
 
     def connect() -> websocket.WebSocket:
         end = socket.socket(socket.AF_UNIX)
@@ -101,6 +101,6 @@ def cells(client: docker.DockerClient) -> list[Comparison]:
     return [
         Comparison("a cell, median round trip", "ms", cell[0], cell[1], aim="<= 0.35", decimals=1),
         Comparison("20 MB of output", "s", output[0], output[1], aim="<= 1.1"),
-        *(Comparison("a cell, beside straight to the lab", "ms", cell[0], each, decimals=1) for each in cell[2:]),
-        *(Comparison("20 MB, beside straight to the lab", "s", output[0], each) for each in output[2:]),
+        *(Comparison("a cell, beside straight to the kernel", "ms", cell[0], each, decimals=1) for each in cell[2:]),
+        *(Comparison("20 MB, beside straight to the kernel", "s", output[0], each) for each in output[2:]),
     ]

@@ -46,7 +46,8 @@ class StandingDoor(Wall):
 
 def prepare(places: Places, **environ: str) -> None:
     """What a start leaves for the door."""
-    for folder in (places.state, places.server_run, places.socket.parent, places.certificates):
+    sockets = (places.socket.parent, places.kernels_socket.parent)
+    for folder in (places.state, places.server_run, places.certificates, *sockets):
         folder.mkdir(parents=True, exist_ok=True)
     settings = from_environ({"JUPYTER_PASSWORD": PASSWORD, **environ})
     keep_certificates(places.tls, settings.server_names, datetime.now(UTC), print)
@@ -75,6 +76,7 @@ def standing_door(root: Path, speaks: Speaks | None = None, **environ: str) -> I
     server = asyncio.run_coroutine_threadsafe(make(), loop).result(20)
     door = StandingDoor(
         socket_path=places.socket,
+        other_socket_path=places.kernels_socket,
         loop=loop,
         passage=server.passage,
         port=listener.getsockname()[1],

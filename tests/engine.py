@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.stacks import IMAGE, LAB_IMAGE, poll
+from tests.stacks import IMAGE, KERNELS_IMAGE, LAB_IMAGE, poll
 
 CLONE_NEWNET = 0x40000000  # sched.h
 
@@ -66,7 +66,7 @@ class Engine:
             return
         self.start()
         image = self.folder / "image.tar"
-        docker("save", "-o", str(image), IMAGE, LAB_IMAGE)
+        docker("save", "-o", str(image), IMAGE, LAB_IMAGE, KERNELS_IMAGE)
         docker("-H", self.address, "load", "-i", str(image))
         image.unlink()
 

@@ -1,4 +1,4 @@
-"""Extensions of a test's own for JupyterLab's server, to look at the running lab from within."""
+"""Extensions of a test's own for both of Jupyter's servers, to look at them from within while they run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ def add_extension(stack: Stack, module: str, source: str) -> None:
     (stack.folder / "docker-compose.override.yml").write_text(f"""
 services:
   lab:
-    volumes:
+    volumes: &extension
       - {stack.folder}/{module}.py:/opt/server/lib/python3.13/site-packages/{module}.py:ro
       - {stack.folder}/{module}.json:/opt/server/etc/jupyter/jupyter_server_config.d/{module}.json:ro
+  kernels:
+    volumes: *extension
 """)

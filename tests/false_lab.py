@@ -1,6 +1,6 @@
-"""A program in JupyterLab's place, as a notebook could start one: it takes the lab's socket, and misbehaves.
+"""A program in Jupyter's place, as a notebook could start one: it takes the server's socket, and misbehaves.
 
-Run by `tests.other_labs` inside the lab's container, from this text alone.
+Run by `tests.other_labs` inside a server's container, from this text alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-SOCKET = Path("/run/lab/socket")
-KEPT = Path("/run/lab/kept")
+# Below /run there, in a folder that is called after the service.
+SOCKET, KEPT = "socket", "kept"
 HEADS = Path("/tmp/heads.txt")
 MEGABYTE = 2**20
 # Of bytes that come before there is nothing more to be said.
@@ -95,18 +95,19 @@ def speak(kind: str, connection: socket.socket) -> None:
         KINDS[kind](connection)
 
 
-def main(kind: str) -> None:
+def main(kind: str, folder: str) -> None:
+    place, new = Path(folder) / SOCKET, Path(folder) / "new"
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(f"{SOCKET}.new")
-    Path(f"{SOCKET}.new").chmod(0o666)
+    listener.bind(str(new))
+    new.chmod(0o666)
     listener.listen(64)
-    # JupyterLab goes on listening at what it has opened.
-    SOCKET.rename(KEPT)
-    Path(f"{SOCKET}.new").rename(SOCKET)
+    # Jupyter goes on listening at what it has opened.
+    place.rename(Path(folder) / KEPT)
+    new.rename(place)
     while True:
         connection, _ = listener.accept()
         threading.Thread(target=speak, args=(kind, connection), daemon=True).start()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:3])

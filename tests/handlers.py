@@ -1,4 +1,4 @@
-"""Every address that a running JupyterLab answers at, and what it is asked, told by that server itself."""
+"""Every address that Jupyter's running servers answer at, and what they are asked, told by themselves."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 from tests.extensions import add_extension
+from tests.other_labs import BEHIND
 from tests.stacks import Stack, poll
 
 LIST, ASKED = "/tmp/handlers.json", "/tmp/asked.txt"
@@ -66,14 +67,19 @@ def list_handlers_of(stack: Stack) -> None:
     add_extension(stack, MODULE, EXTENSION)
 
 
-def handlers(stack: Stack) -> list[Handler]:
-    text = poll(lambda: stack.shell(f"cat {LIST} 2>/dev/null", check=False) or None, wanted="the list of handlers")
-    return [Handler(*each) for each in json.loads(text)]
+def handlers(stack: Stack) -> set[Handler]:
+    """Both servers', once each has been asked for something."""
+    texts = [poll(lambda each=each: read(stack, each, LIST) or None, wanted="the list of handlers") for each in BEHIND]  # type: ignore[misc]
+    return {Handler(*each) for text in texts for each in json.loads(text)}
 
 
 def asked(stack: Stack) -> list[str]:
     """The requests that have come through the door, each as its method and address."""
-    return stack.shell(f"cat {ASKED} 2>/dev/null", check=False).splitlines()
+    return [line for each in BEHIND for line in read(stack, each, ASKED).splitlines()]
+
+
+def read(stack: Stack, service: str, file: str) -> str:
+    return stack.shell_of(service)(f"cat {file} 2>/dev/null || true")
 
 
 def _texts(tree: Any, most: int) -> Iterator[str]:

@@ -17,10 +17,10 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from entrypoint.files.places import Places
-from entrypoint.lab.backup import carry_home
+from entrypoint.kernels.backup import carry_home
 from tests.stacks import REPOSITORY
 
-# What the lab's children run by, whose own Python doesn't look into this folder.
+# What the server's children run by, whose own Python doesn't look into this folder.
 PYTHON = ("/usr/bin/env", f"PYTHONPATH={REPOSITORY}", sys.executable)
 Speak = Callable[[socket.socket], object]
 
@@ -52,7 +52,7 @@ class Lab:
 
 @contextmanager
 def lab(places: Places) -> Iterator[Lab]:
-    """The lab of these places, which serves their home."""
+    """The kernels' server of these places, which serves their home."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -63,7 +63,7 @@ def lab(places: Places) -> Iterator[Lab]:
     async def serve() -> tuple[Lab, HTTPServer]:
         made = Lab(places)
         server = HTTPServer(made.application)
-        listener = listen(places.socket)
+        listener = listen(places.kernels_socket)
         listener.setblocking(False)
         server.add_sockets([listener])
         return made, server
@@ -82,7 +82,7 @@ def lab(places: Places) -> Iterator[Lab]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
-        places.socket.unlink()
+        places.kernels_socket.unlink()
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def odd_lab(places: Places, speak: Speak) -> Iterator[None]:
         with closing(connection), contextlib.suppress(BrokenPipeError, ConnectionResetError):
             speak(connection)
 
-    with closing(listen(places.socket)) as listener:
+    with closing(listen(places.kernels_socket)) as listener:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         try:

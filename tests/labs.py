@@ -10,25 +10,25 @@ from types import TracebackType
 from typing import Self
 
 from entrypoint.files.places import Places
-from entrypoint.system.lab_report import LabReport, as_json
+from entrypoint.system.kernels_report import KernelsReport, as_json
 
 
 class StandInLab:
     """Answers everything that it is asked with `answer`: a report, or any bytes."""
 
-    def __init__(self, places: Places, answer: LabReport | bytes) -> None:
+    def __init__(self, places: Places, answer: KernelsReport | bytes) -> None:
         self.places, self.answer, self.asked = places, answer, list[str]()
 
     def __enter__(self) -> Self:
-        self.places.socket.parent.mkdir(parents=True, exist_ok=True)
-        self.server = socketserver.ThreadingUnixStreamServer(str(self.places.socket), self._handler())
+        self.places.kernels_socket.parent.mkdir(parents=True, exist_ok=True)
+        self.server = socketserver.ThreadingUnixStreamServer(str(self.places.kernels_socket), self._handler())
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.server.shutdown()
         self.server.server_close()
-        self.places.socket.unlink()
+        self.places.kernels_socket.unlink()
 
     def body(self) -> bytes:
         return self.answer if isinstance(self.answer, bytes) else json.dumps(as_json(self.answer)).encode()

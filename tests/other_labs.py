@@ -1,46 +1,54 @@
-"""What a test makes of the lab behind a running door."""
+"""What a test makes of the servers behind a running door."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from tests import false_lab
-from tests.stacks import REPOSITORY, Stack, poll
+from tests.stacks import KERNELS, LAB, REPOSITORY, Stack, poll
 
+BEHIND = (LAB, KERNELS)
 PROGRAM = REPOSITORY / "tests" / "false_lab.py"
-GIVE_BACK = f"""
-pkill -f '[f]alse_lab_program' || true
-mv -T {false_lab.KEPT} {false_lab.SOCKET}
-"""
 
 
 @contextmanager
-def in_place_of_the_lab(stack: Stack, kind: str) -> Iterator[None]:
-    """Another program stands where JupyterLab listens, which goes on beside it."""
-    stack.shell(f"rm -f {false_lab.HEADS}")
+def in_their_place(stack: Stack, kind: str) -> Iterator[None]:
+    """Other programs stand where Jupyter's servers listen, which go on beside them."""
+    with ExitStack() as places:
+        for service in BEHIND:
+            places.enter_context(in_place_of(stack, service, kind))
+        yield
+
+
+@contextmanager
+def in_place_of(stack: Stack, service: str, kind: str) -> Iterator[None]:
+    shell, folder = stack.shell_of(service), f"/run/{service}"
+    shell(f"rm -f {false_lab.HEADS}")
     # The last word is for pkill alone.
-    command = ["/opt/server/bin/python", "-I", "-c", PROGRAM.read_text(), kind, "false_lab_program"]
-    stack.lab.exec_run(command, user="1000", detach=True)
-    poll(lambda: stack.shell(f"ls {false_lab.KEPT} 2>/dev/null", check=False) or None, wanted="the lab's socket")
+    command = ["/opt/server/bin/python", "-I", "-c", PROGRAM.read_text(), kind, folder, "false_lab_program"]
+    stack.container_of(service).exec_run(command, user="1000", detach=True)
+    poll(lambda: shell(f"ls {folder} | grep -x {false_lab.KEPT} || true") or None, wanted="the server's socket")
     try:
         yield
     finally:
-        stack.shell(GIVE_BACK)
+        shell(f"pkill -f '[f]alse_lab_program' || true; mv -T {folder}/{false_lab.KEPT} {folder}/{false_lab.SOCKET}")
 
 
 @contextmanager
 def standing_still(stack: Stack) -> Iterator[None]:
-    """JupyterLab does nothing any more, while its socket takes connections as before."""
-    server = "$(pgrep -P 1 -f entrypoint.lab.server)"
-    stack.shell(f"kill -STOP {server}")
+    """They do nothing any more, while their sockets take connections as before."""
+    servers = {service: f"$(pgrep -P 1 -f entrypoint.{service})" for service in BEHIND}
+    for service, server in servers.items():
+        stack.shell_of(service)(f"kill -STOP {server}")
     try:
         yield
     finally:
-        stack.shell(f"kill -CONT {server}")
+        for service, server in servers.items():
+            stack.shell_of(service)(f"kill -CONT {server}")
 
 
-def heads(stack: Stack) -> list[str]:
-    """The heads of the requests that a noting lab has seen."""
-    text = stack.shell(f"cat {false_lab.HEADS} 2>/dev/null", check=False)
+def heads(stack: Stack, service: str) -> list[str]:
+    """The heads of the requests that a noting server has seen."""
+    text = stack.shell_of(service)(f"cat {false_lab.HEADS} 2>/dev/null || true")
     return [head for head in text.replace("\r\n", "\n").split("\n\n") if head.strip()]

@@ -25,8 +25,9 @@ REPOSITORY = Path(__file__).parents[1]
 READY_SECONDS = 60
 # Under another name, several checkouts are tested at once on one machine.
 IMAGE = os.environ.get("WORKHORSE_TEST_IMAGE", "workhorse")
-LAB_IMAGE = f"{IMAGE}-lab"
-DOOR, LAB = "workhorse", "lab"
+LAB_IMAGE, KERNELS_IMAGE = f"{IMAGE}-lab", f"{IMAGE}-kernels"
+DOOR, LAB, KERNELS = "workhorse", "lab", "kernels"
+SERVICES = (DOOR, LAB, KERNELS)
 FILES = (REPOSITORY / "docker-compose.yml", REPOSITORY / "tests" / "image.yml")
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 FIRST_PORT = 10_000
@@ -118,8 +119,8 @@ class Stack:
         self.compose("up", "-d", "--no-build", "--wait", "--wait-timeout", str(READY_SECONDS))
 
     def log(self) -> str:
-        """Everything that the door, and then the lab, has said so far; empty where there is neither."""
-        return "".join(map(self._log_of, (DOOR, LAB)))
+        """Everything that the door, and then the others, have said so far; empty where there is none."""
+        return "".join(map(self._log_of, SERVICES))
 
     def door_log(self) -> str:
         """What the door alone has said, so that what is new stands at the end."""
@@ -144,28 +145,42 @@ class Stack:
     def workhorse(self, *arguments: str, check: bool = True) -> str:
         return self.compose("exec", "-T", DOOR, "workhorse", *arguments, check=check).stdout
 
-    def override(self, service: str, *lines: str) -> None:
-        """Changes one service as a person does: in a file of their own, which counts from the next `up` on."""
-        text = "\n".join(["services:", f"  {service}:", *(f"    {line}" for line in lines)])
+    def override(self, services: str | Sequence[str], *lines: str) -> None:
+        """Changes services as a person does: in a file of their own, which counts from the next `up` on."""
+        changed = [services] if isinstance(services, str) else services
+        own = [line for each in changed for line in (f"  {each}:", *(f"    {line}" for line in lines))]
+        text = "\n".join(["services:", *own])
         (self.folder / "docker-compose.override.yml").write_text(f"{text}\n")
 
     def shell(self, script: str, user: str = "1000", check: bool = True) -> str:
-        """Runs a script in a login shell inside the lab, as Jupyter's terminals do; root's is the image's own."""
+        """Runs a script in a login shell where kernels run, as Jupyter's terminals do; root's is the image's own."""
         bash = "/bin/bash" if user == "0" else "bash"
-        return self.compose("exec", "-T", "-u", user, LAB, bash, "-lc", script, check=check).stdout
+        return self.compose("exec", "-T", "-u", user, KERNELS, bash, "-lc", script, check=check).stdout
 
     def door_shell(self, script: str, user: str = "0", check: bool = True) -> str:
         """Runs a script at the door."""
         return self.compose("exec", "-T", "-u", user, DOOR, "/bin/bash", "-c", script, check=check).stdout
 
+    def lab_shell(self, script: str, user: str = "1000", check: bool = True) -> str:
+        """Runs a script where JupyterLab is."""
+        return self.compose("exec", "-T", "-u", user, LAB, "/bin/bash", "-c", script, check=check).stdout
+
+    def shell_of(self, service: str) -> Callable[[str], str]:
+        return {DOOR: self.door_shell, LAB: self.lab_shell, KERNELS: self.shell}[service]
+
     @property
     def container(self) -> Container:
         """The door's."""
-        return self._container(DOOR)
+        return self.container_of(DOOR)
 
     @property
     def lab(self) -> Container:
-        return self._container(LAB)
+        return self.container_of(LAB)
+
+    @property
+    def kernels(self) -> Container:
+        """Those of kernels and terminals."""
+        return self.container_of(KERNELS)
 
     @property
     def address(self) -> str:
@@ -173,7 +188,7 @@ class Stack:
         networks = self.container.attrs["NetworkSettings"]["Networks"].values()
         return str(next(iter(networks))["IPAddress"])
 
-    def _container(self, service: str) -> Container:
+    def container_of(self, service: str) -> Container:
         name = self.compose("ps", "-aq", service).stdout.strip()
         client = docker.from_env()
         try:

@@ -19,7 +19,7 @@ from tornado.web import Application, RequestHandler
 
 from entrypoint.proxy.handler import Passage, ProxyHandler
 from entrypoint.proxy.headers import protect
-from entrypoint.proxy.lab_socket import Lab
+from entrypoint.proxy.upstreams import Upstream, Upstreams
 
 T = TypeVar("T")
 Speaks = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -40,7 +40,9 @@ def login_of(request: HTTPServerRequest) -> str | None:
 
 
 def make_passage(path: Path, wait_seconds: float) -> Passage:
-    return Passage(Lab(path, wait_seconds), login_of, lambda request: str(request.remote_ip))
+    # Whatever is asked, the same answers.
+    both = Upstreams(*(Upstream(service, path, wait_seconds) for service in ("lab", "kernels")))
+    return Passage(both, login_of, lambda request: str(request.remote_ip))
 
 
 def make_door(passage: Passage) -> tuple[HTTPServer, int]:
@@ -63,6 +65,8 @@ class Wall:
     passage: Passage
     port: int
     servers: list[asyncio.Server] = field(default_factory=list)
+    # Where the door has two ways.
+    other_socket_path: Path | None = None
 
     def run(self, doing: Coroutine[Any, Any, T], seconds: float = 60) -> T:
         """Runs something in the thread of door and lab."""
@@ -77,16 +81,19 @@ class Wall:
                 writer.close()
 
         async def serve() -> None:
-            self.servers.append(await asyncio.start_unix_server(speak, str(self.socket_path), backlog=256))
+            for path in filter(None, (self.socket_path, self.other_socket_path)):
+                self.servers.append(await asyncio.start_unix_server(speak, str(path), backlog=256))
 
         self.run(serve())
 
     def close_lab(self) -> None:
         async def close() -> None:
-            self.servers.pop().close()
+            while self.servers:
+                self.servers.pop().close()
 
         self.run(close())
-        self.socket_path.unlink(missing_ok=True)
+        for path in filter(None, (self.socket_path, self.other_socket_path)):
+            path.unlink(missing_ok=True)
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(source, 0))

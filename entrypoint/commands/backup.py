@@ -1,7 +1,7 @@
-"""The command that writes one archive of both volumes to standard output, while both services run.
+"""The command that writes one archive of both volumes to standard output, while everything runs.
 
-The door reads the state's volume itself and asks the lab for the home's. What the lab sends is anybody's: it is judged,
-and each member made anew.
+The door reads the state's volume itself and asks the kernels' server for the home's. What that sends is anybody's: it
+is judged, and each member made anew.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown
-from entrypoint.proxy.streaming import WAIT_SECONDS, LabAbsentError, NoStreamError, getting
+from entrypoint.proxy.streaming import WAIT_SECONDS, AbsentKernelsError, NoStreamError, getting
 
 Say = Callable[[str], None]
 
@@ -55,12 +55,12 @@ def backup(places: Places, stdout: BinaryIO, now: datetime, say: Say, wait_secon
     """Writes the archive to standard output, and says what it holds.
 
     Raises:
-        WorkhorseError: The lab doesn't give the home, or nothing takes the archive.
+        WorkhorseError: The kernels' server doesn't give the home, or nothing takes the archive.
     """
     if stdout.isatty():
         command = "docker compose exec -T workhorse workhorse backup > workhorse-backup.tar.gz"
         raise WorkhorseError.of("A backup is a file, not text for a terminal.", f"On the host: {command}")
-    with lock.shared(places.state), _saying_why_not(), getting(places.socket, ADDRESS, wait_seconds) as stream:
+    with lock.shared(places.state), _saying_why_not(), getting(places.kernels_socket, ADDRESS, wait_seconds) as stream:
         backed_up = _write(places, Members(stream), stdout, now)
     for line in summary(backed_up):
         say(line)
@@ -70,27 +70,27 @@ def backup(places: Places, stdout: BinaryIO, now: datetime, say: Say, wait_secon
 def _saying_why_not() -> Iterator[None]:
     try:
         yield
-    except LabAbsentError as error:
-        raise WorkhorseError.of(f"There is no backup: {error}.", "Start it: docker compose up -d lab") from error
+    except AbsentKernelsError as error:
+        raise WorkhorseError.of(f"There is no backup: {error}.", "Start it: docker compose up -d kernels") from error
     except NoStreamError as error:
-        raise _of_the_lab(str(error)) from error
+        raise _of_kernels(str(error)) from error
     except NewerFormatError as error:
         raise WorkhorseError.of(
-            "The backup is not complete: the lab's Workhorse is newer than the door's.",
+            "The backup is not complete: Workhorse is newer in the kernels' server than at the door.",
             "Update both: docker compose up -d --build",
         ) from error
     except ArchiveError as error:
-        raise _of_the_lab(f"what the lab sent is no home's part of a backup ({error})") from error
+        raise _of_kernels(f"what the kernels' server sent is no home's part of a backup ({error})") from error
     except OSError as error:
         raise WorkhorseError.of(
             f"The backup is not complete: {error.strerror}.", "Free some space where the archive goes, then try again."
         ) from error
 
 
-def _of_the_lab(reason: str) -> WorkhorseError:
+def _of_kernels(reason: str) -> WorkhorseError:
     return WorkhorseError.of(
         f"The backup is not complete: {reason}.",
-        "Try again. If it comes back: docker compose logs lab, then docker compose restart lab",
+        "Try again. If it comes back: docker compose logs kernels, then docker compose restart kernels",
     )
 
 
@@ -133,7 +133,7 @@ def _pass_home_on(members: Members, archive: Archive) -> None:
 
 
 def _judged_left_out(told: Any) -> Names:
-    """What the lab says that it leaves out, by reasons that a backup knows."""
+    """What the kernels' server says that it leaves out, by reasons that a backup knows."""
     counts, kept = told["counts"], told["kept"]
     if not (isinstance(counts, dict) and isinstance(kept, dict) and kept.keys() <= counts.keys() <= REASONS):
         raise ArchiveError("what is left out is not told as it should be")
@@ -145,7 +145,7 @@ def _judged_left_out(told: Any) -> Names:
 
 
 def _add_notes(written: Written, told: dict[str, Any]) -> None:
-    """What the lab says of files that it could not read as it should."""
+    """What the kernels' server says of files that it could not read as it should."""
     if not isinstance(told["notes"], dict) or len(told["notes"]) > NOTES_MAX:
         raise ArchiveError("its notes are not as they should be")
     for name, text in told["notes"].items():

@@ -51,9 +51,9 @@ altogether, then copies those as they lie, and says which.
 RESTORE_HELP = """\
 Put a backup in the place of what the volumes hold, which is moved to before-restore-1 there; nothing is deleted.
 Every device is signed out, and logs in anew with the password of the backup.
-The lab has to run, and no kernel in it. On a new machine, copy .env and the notebooks' folder too.
+The service kernels has to run, and no kernel in it. On a new machine, copy .env and the notebooks' folder too.
 
-  docker compose up -d lab && docker compose stop workhorse
+  docker compose up -d kernels && docker compose stop workhorse lab
   docker compose run --rm -T workhorse workhorse restore < workhorse-backup.tar.gz && docker compose up -d
 """
 

@@ -1,9 +1,9 @@
 """Puts what a backup holds into the volumes: all of it or nothing, or a start that says why not.
 
-The door, which is stopped, unpacks the state; the lab, which runs, unpacks the home. Neither sees the other's. The end
-of the archive is held back from the lab until the state lies unpacked: when the lab has heard it, it puts the home in
-place and says so, and only then the state follows. So one stream is enough for both phases, and what is cut anywhere
-before its end changes nothing.
+The door, which is stopped, unpacks the state; the kernels' server, which runs, unpacks the home. Neither sees the
+other's. The end of the archive is held back from that server until the state lies unpacked: when it has heard it, it
+puts the home in place and says so, and only then the state follows. So one stream is enough for both phases, and what
+is cut anywhere before its end changes nothing.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from entrypoint.files.places import Places
 from entrypoint.files.private import write_private
 from entrypoint.files.untrusted import shown
 from entrypoint.login.cookie_secrets import new_secret
-from entrypoint.proxy.streaming import WAIT_SECONDS, AnsweredError, LabAbsentError, NoStreamError, Request, posting
+from entrypoint.proxy.streaming import WAIT_SECONDS, AbsentKernelsError, AnsweredError, NoStreamError, Request, posting
 
 Say = Callable[[str], None]
 
 ADDRESS = "/workhorse/restore"
 COMMAND = "docker compose run --rm -T workhorse workhorse restore{} < workhorse-backup.tar.gz"
 UNCHANGED = "Everything is as it was"
-# What the lab may say that it did, as its folders' names.
+# What the kernels' server may say that it did, as its folders' names.
 ASIDE_NAME = re.compile(r"before-restore-\d{1,9}", re.ASCII)
 LISTS_NAME = re.compile(r"restored-environments(-\d{1,9})?", re.ASCII)
 NAMES_SHOWN, COUNT_MAX = 5, 1 << 53
@@ -108,19 +108,19 @@ def _mark(mark: Path, is_repeated: bool) -> Iterator[Callable[[], None]]:
 def _saying_why_not() -> Iterator[None]:
     try:
         yield
-    except LabAbsentError as error:
+    except AbsentKernelsError as error:
         raise WorkhorseError.of(
-            f"Nothing was restored, since {error}.", "Start it, then restore again: docker compose up -d lab"
+            f"Nothing was restored, since {error}.", "Start it, then restore again: docker compose up -d kernels"
         ) from error
     except NoStreamError as error:
         raise WorkhorseError.of(
             f"Nothing was restored: {error}. {UNCHANGED}.",
-            "See what it says, then restore again: docker compose logs lab",
+            "See what it says, then restore again: docker compose logs kernels",
         ) from error
     except NewerFormatError as error:
         raise WorkhorseError.of(
             f"{error} {UNCHANGED}.",
-            "Update Workhorse, then restore again: git pull && docker compose build && docker compose up -d lab",
+            "Update Workhorse, then restore again: git pull && docker compose build && docker compose up -d kernels",
         ) from error
     except ArchiveError as error:
         raise _damaged(str(error)) from error
@@ -145,13 +145,13 @@ def _unwritable(reason: str) -> WorkhorseError:
 def _unpack(
     places: Places, stdin: BinaryIO, folder: Path, address: str, mark: Callable[[], None], wait_seconds: float
 ) -> Restored:
-    """Unpacks the state's part into a folder, and has the lab unpack the home's and put it in place."""
+    """Unpacks the state's part into a folder, and has the kernels' server unpack the home's and put it in place."""
     # Gzip's own reader checks the sum at the end.
     with gzip.GzipFile(fileobj=stdin) as packed:
         with telling_damage():
             members = Members(cast(BinaryIO, packed))
             manifest = read_manifest(members)
-        with posting(places.socket, address, wait_seconds) as request:
+        with posting(places.kernels_socket, address, wait_seconds) as request:
             try:
                 with writing(cast(BinaryIO, request), datetime.now(UTC)) as archive:
                     archive.begin({})
@@ -187,12 +187,12 @@ def _sign_everybody_out(cookie_secret: Path) -> None:
 
 
 def _refusal(request: Request) -> Exception:
-    """Why the lab didn't take all of it; that it was done, it can't say before it has heard the end."""
-    return _reason(request.answer()) or NoStreamError("the lab said that it was done before it could be")
+    """Why the kernels' server didn't take all of it; that it was done, it can't say before it has heard the end."""
+    return _reason(request.answer()) or NoStreamError("the kernels' server said that it was done before it could be")
 
 
 def _heard(request: Request) -> dict[str, str]:
-    """Which folders the lab says that it made in the home, by their purpose.
+    """Which folders the kernels' server says that it made in the home, by their purpose.
 
     Raises:
         WorkhorseError: It says why it changed nothing, or not whether it did.
@@ -215,7 +215,7 @@ def _judged(name: Any, pattern: re.Pattern[str]) -> str:
 
 
 def _reason(answer: Mapping[str, Any]) -> WorkhorseError | None:
-    """Why the lab has changed nothing, in our own words; None if it says that it did what it was asked for."""
+    """Why nothing was changed there, in our own words; None if it says that it did what it was asked for."""
     reason = answer.get("reason")
     if reason is None:
         return None
@@ -224,8 +224,8 @@ def _reason(answer: Mapping[str, Any]) -> WorkhorseError | None:
     if reason == "running":
         running = ", ".join(f"{_count(answer.get(what))} {what}" for what in ("kernels", "terminals"))
         return WorkhorseError.of(
-            f"The home is in use by what runs in the lab: {running}. Nothing was restored.",
-            "To end all of it, then restore again: docker compose restart lab",
+            f"The home is in use by what runs: {running}. Nothing was restored.",
+            "To end all of it, then restore again: docker compose restart kernels",
         )
     if reason == "restoring":
         return WorkhorseError.of("Another restore is at work. Nothing was restored.", "Wait until it has ended.")
@@ -235,8 +235,8 @@ def _reason(answer: Mapping[str, Any]) -> WorkhorseError | None:
     if reason == "unwritable":
         return _unwritable(text)
     return WorkhorseError.of(
-        f"The lab could not restore the home, and the state is as it was ({shown(str(reason))}).",
-        "See what it says, then restore again: docker compose logs lab",
+        f"The kernels' server could not restore the home, and the state is as it was ({shown(str(reason))}).",
+        "See what it says, then restore again: docker compose logs kernels",
     )
 
 

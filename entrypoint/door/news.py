@@ -11,20 +11,20 @@ from typing import Any
 from entrypoint.files.untrusted import shown
 from entrypoint.login.door import Door
 from entrypoint.login.logins import last_before_this
-from entrypoint.proxy.asking import NoAnswerError, ask_lab
+from entrypoint.proxy.asking import NoAnswerError, ask_kernels
 from entrypoint.proxy.handler import Passage
 from entrypoint.proxy.refusals import RefusingHandler
 
 PATH = "/lab/api/news"
 ASKED = "/workhorse/news"
-# JupyterLab asks once for each page, beside all else, so nobody waits for it; a lab that is away has no news.
-SECONDS = 2.0
+# JupyterLab asks once for each page, beside all else, so nobody waits for it; what runs may have to start first.
+SECONDS = 10.0
 BYTES_MAX, TEXTS_MAX, CHARACTERS_MAX = 64 * 1024, 20, 1000
 ASKING_AT_ONCE = 2
 
 
 class NewsHandler(RefusingHandler):
-    """Tells of the login before, and of what the lab leaves out that the person may look for."""
+    """Tells of the login before, and of what the kernels' server leaves out that the person may look for."""
 
     threads = ThreadPoolExecutor(ASKING_AT_ONCE)
 
@@ -37,13 +37,13 @@ class NewsHandler(RefusingHandler):
             return
         login = last_before_this(self.door.logins)
         ask = asyncio.get_running_loop().run_in_executor
-        texts = [*([login] if login else []), *await ask(self.threads, self._of_the_lab)]
+        texts = [*([login] if login else []), *await ask(self.threads, self._of_kernels)]
         self.set_header("Cache-Control", "no-store")
         self.finish({"news": list(map(notice, texts))})
 
-    def _of_the_lab(self) -> list[str]:
+    def _of_kernels(self) -> list[str]:
         try:
-            return told(ask_lab(self.passage.lab.path, ASKED, SECONDS, BYTES_MAX))
+            return told(ask_kernels(self.passage.upstreams.kernels.path, ASKED, SECONDS, BYTES_MAX))
         except NoAnswerError:
             return []
 

@@ -25,7 +25,7 @@ from entrypoint.files.places import Places
 from entrypoint.login.credentials import follow_credentials, read_credentials
 from entrypoint.login.door import Door
 from entrypoint.proxy.handler import Passage
-from entrypoint.proxy.lab_socket import Lab
+from entrypoint.proxy.upstreams import Upstream, Upstreams
 from entrypoint.strangers.bounds import BODY_BYTES_MAX, pass_over_odd_names
 from entrypoint.strangers.reception import Reception
 from entrypoint.strangers.share import keep_whose_failure_it_is, share_streams
@@ -66,7 +66,8 @@ class DoorServer:
     def __init__(self, places: Places, config: Mapping[str, Any], log: logging.Logger) -> None:
         keep_whose_failure_it_is(asyncio.get_running_loop())
         self.door = Door(places, lock_of(config), *read_credentials(places), log)
-        self.passage = Passage(Lab(places.socket), self.door.login_of, self.door.address, self.door.connections)
+        upstreams = Upstreams(Upstream("lab", places.socket), Upstream("kernels", places.kernels_socket))
+        self.passage = Passage(upstreams, self.door.login_of, self.door.address, self.door.connections)
         self.certificates = Certificates(places, config, log)
         names = UnknownNames(config["names"], self.certificates.covers, log)
         application = make_application(self.door, self.passage, self.certificates.is_trusted, names.meet)

@@ -74,9 +74,19 @@ class Places:
         return self.root / "run/lab/socket"
 
     @property
+    def kernels_socket(self) -> Path:
+        """Where the door and the server of what runs meet, and nobody else."""
+        return self.root / "run/kernels/socket"
+
+    @property
     def lab_config(self) -> Path:
         """What the lab's start has settled for JupyterLab; no secret is in it."""
         return self.server_run / "jupyter_server_config.json"
+
+    @property
+    def kernels_config(self) -> Path:
+        """The same for the server of what runs."""
+        return self.server_run / "kernels_server_config.json"
 
     @property
     def host_folder(self) -> Path:

@@ -1,4 +1,4 @@
-"""The home's part of a backup, by a process of its own that `entrypoint/lab/backup.py` starts."""
+"""The home's part of a backup, by a process of its own that `entrypoint/kernels/backup.py` starts."""
 
 from __future__ import annotations
 

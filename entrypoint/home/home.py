@@ -15,7 +15,7 @@ from entrypoint.files.untrusted import read_linked
 DEFAULT_ENVIRONMENT = Path("/opt/conda/envs/default")
 # It takes one or two; but it may meet a pipe where it writes a script.
 VENV_SECONDS = 60
-# The lab's own root may not look into what is closed to it.
+# The kernels' server's own root may not look into what is closed to it.
 AS_ROOT = "--user 0 --cap-add DAC_READ_SEARCH"
 # Comes first on the PATH, but for the environment that is active: where that has no pip, this one installs nothing into
 # another.
@@ -54,7 +54,7 @@ def judge_home(home: Path, user: Owner) -> None:
     if os.access(home, os.W_OK | os.X_OK):
         return
     status = home.stat()
-    command = "docker compose run --rm {} --entrypoint {} lab {} " + str(home)
+    command = "docker compose run --rm {} --entrypoint {} kernels {} " + str(home)
     if status.st_uid == user.uid and status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
         raise WorkhorseError.of(
             f"The home volume is closed to its own owner (mode {stat.S_IMODE(status.st_mode):04o}).",

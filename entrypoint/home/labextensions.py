@@ -12,13 +12,15 @@ from typing import Any
 from entrypoint.files.untrusted import read_untrusted
 
 NAME_LENGTH_MAX = 80
+# What JupyterLab's own server loads, which the server of kernels hasn't got.
+OF_THE_LAB = {"jupyterlab", "notebook_shim"}
 UNCHANGEABLE = "the server's own packages can't be changed. To be rid of this notice: pip uninstall"
 
 
 def missing_halves(worlds: Iterable[Path]) -> set[str]:
     """The packages that ask the server to load them, and that it doesn't have."""
     asked = {module.partition(".")[0] for world in worlds for module in _asked_of_the_server(world)}
-    return {package for package in asked if not find_spec(package)}
+    return {package for package in asked - OF_THE_LAB if not find_spec(package)}
 
 
 def _asked_of_the_server(world: Path) -> Iterator[str]:

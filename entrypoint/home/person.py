@@ -1,4 +1,4 @@
-"""The person's own world: what their programs find, and how what `docker compose exec lab` runs gets there."""
+"""The person's own world: what their programs find, and how what `docker compose exec kernels` runs gets there."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from entrypoint.files.places import Places
 from entrypoint.home.home import DEFAULT_ENVIRONMENT, venv_of
-from entrypoint.system.identity import NAME, lab_identity
+from entrypoint.system.identity import NAME, person_identity
 from entrypoint.system.trust import trusted
 
-# What docker-compose.yml tells the lab itself.
+# What docker-compose.yml tells the kernels' server itself.
 OWN_VARIABLES = {"MEMORY_LIMIT", "REPOSITORIES"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONDA_PATH = "/opt/conda/condabin:/opt/conda/bin"
@@ -39,7 +39,7 @@ def main() -> None:
     """Runs the program that the arguments name: root has no use for a shell, a Python or a conda of its own here."""
     places = Places()
     environment = person_environment(os.environ, places)
-    lab_identity(places).become_person()
+    person_identity(places).become_person()
     try:
         os.execvpe(sys.argv[1], sys.argv[1:], environment)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The home's part of a restore, by a process of its own that `entrypoint/lab/backup.py` starts.
+"""The home's part of a restore, by a process of its own that `entrypoint/kernels/backup.py` starts.
 
 What a kill leaves halfway in its place, `finish_restore` puts there wholly: the home is as it was before, or as it is
 after.
@@ -166,7 +166,7 @@ def _judged(name: object, pattern: re.Pattern[str]) -> str:
 
 
 def answer(home: Path, replace: bool, stdin: BinaryIO, stdout: BinaryIO) -> Answer:
-    """Restores, and says to the lab what became of it."""
+    """Restores, and says to the kernels' server what became of it."""
     finish_restore(home)
     if not replace and (used := used_by(home)):
         return used

@@ -1,1 +1,1 @@
-"""The lab: JupyterLab with its kernels and terminals, as it runs behind the door."""
+"""The lab: JupyterLab's pages, as they are served behind the door."""

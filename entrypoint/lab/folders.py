@@ -15,9 +15,9 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, authenticated
 
-from entrypoint.lab.errands import Errands
+from entrypoint.jupyter.errands import Errands
+from entrypoint.jupyter.streams import Stream
 from entrypoint.lab.folder_archive import HIDDEN
-from entrypoint.lab.streams import Stream
 
 PACK = (sys.executable, "-I", "-m", "entrypoint.lab.folder_archive")
 

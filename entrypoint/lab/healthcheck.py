@@ -1,31 +1,16 @@
-"""Asks the running JupyterLab by the door's way. It runs twice a minute for years: it imports the least it can."""
+"""The lab's health, as Docker asks for it."""
 
 from __future__ import annotations
 
-import socket
 import sys
 
 from entrypoint.files.places import Places
+from entrypoint.jupyter.healthcheck import reason_unhealthy
 from entrypoint.system.privileges import become_owner
-
-TIMEOUT_SECONDS = 5
-REQUEST = b"GET /api HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-
-
-def reason_unhealthy(path: str) -> str | None:
-    """Why nobody serves on a Unix socket; None if somebody does."""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(TIMEOUT_SECONDS)
-            connection.connect(path)
-            connection.sendall(REQUEST)
-            status = connection.recv(64).split(b"\r\n")[0]
-    except OSError as error:
-        return f"JupyterLab does not answer: {error}."
-    return None if status.startswith(b"HTTP/1.1 200") else f"JupyterLab answers {status.decode('ascii', 'replace')!r}."
 
 
 def main() -> int:
+    """The exit status."""
     places = Places()
     # What lies there, people's code may have put there.
     become_owner(places.server_run)

@@ -13,7 +13,7 @@ from jupyterlab_server.settings_handler import SettingsHandler  # type: ignore[i
 from jupyterlab_server.workspaces_handler import WorkspacesHandler  # type: ignore[import-not-found]
 
 from entrypoint.home.personal_files import set_odd_settings_aside
-from entrypoint.lab.errands import Errands
+from entrypoint.jupyter.errands import Errands
 
 Say = Callable[[str], None]
 

@@ -1,4 +1,4 @@
-"""What a person, or JupyterLab's own code, is told where there is no answer of the lab's to pass on."""
+"""What a person, or JupyterLab's own code, is told where there is no answer of Jupyter's to pass on."""
 
 from __future__ import annotations
 
@@ -24,19 +24,32 @@ class Trouble:
         return " ".join(filter(None, (self.wrong, self.remedy, self.command)))
 
 
-ABSENT = Trouble(
-    503,
-    "JupyterLab doesn't answer. It may be starting, or have stopped.",
-    "Wait for a minute. If it doesn't come back, run this where Workhorse is installed, and read what it says:",
-    "docker compose logs lab",
-)
-BROKEN = Trouble(
-    502,
-    "JupyterLab hung up, or gave an answer that can't be read.",
-    "Try again. If it happens again, run this where Workhorse is installed, and read what it says:",
-    "docker compose logs lab",
-)
+NAMES = {"lab": "JupyterLab", "kernels": "What runs your kernels"}
 BUSY = Trouble(503, "Too many pages and notebooks are open at once.", "Close some, then load this page again.")
+
+
+def absent(service: str) -> Trouble:
+    """Nobody answers.
+
+    Args:
+        service: Compose's name of who should.
+    """
+    return Trouble(
+        503,
+        f"{NAMES[service]} doesn't answer. It may be starting, or have stopped.",
+        "Wait for a minute. If it doesn't come back, run this where Workhorse is installed, and read what it says:",
+        f"docker compose logs {service}",
+    )
+
+
+def broken(service: str) -> Trouble:
+    """What answers makes no sense."""
+    return Trouble(
+        502,
+        f"{NAMES[service]} hung up, or gave an answer that can't be read.",
+        "Try again. If it happens again, run this where Workhorse is installed, and read what it says:",
+        f"docker compose logs {service}",
+    )
 
 
 def is_page(request: HTTPServerRequest) -> bool:

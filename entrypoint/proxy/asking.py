@@ -1,4 +1,4 @@
-"""What the door itself asks the lab: a little JSON, in bounded time and length, and none of it believed yet."""
+"""What the door itself asks of what runs: a little JSON, in bounded time and length, and none of it believed yet."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class _Said:
         return io.BytesIO(self.text)
 
 
-def ask_lab(socket_path: Path, path: str, seconds: float, bytes_max: int) -> object:
-    """What the lab answers to a GET, parsed; of whatever types JSON has, which the caller has to judge.
+def ask_kernels(socket_path: Path, path: str, seconds: float, bytes_max: int) -> object:
+    """What the kernels' server answers to a GET, parsed; of whatever types JSON has, which the caller has to judge.
 
     Args:
         path: Of the address, such as `/workhorse/report`.
@@ -53,7 +53,7 @@ def ask_lab(socket_path: Path, path: str, seconds: float, bytes_max: int) -> obj
 
 
 def _said(socket_path: Path, path: str, deadline: float, bytes_max: int) -> bytes:
-    """All that is said until the lab hangs up."""
+    """All that is said until the kernels' server hangs up."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         # Where its queue is full, a connection with Python's own time-out fails at once (connect(2), EAGAIN).
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(deadline - time.monotonic()))

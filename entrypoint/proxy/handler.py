@@ -1,4 +1,4 @@
-"""Passes on to the lab everything that is Jupyter's, for whoever is logged in."""
+"""Passes on everything that is Jupyter's, for whoever is logged in: to the lab, or to the server of what runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import stream_request_body
 
-from entrypoint.proxy.absent import ABSENT, BROKEN, BUSY
+from entrypoint.proxy.absent import BUSY, absent, broken, is_page
 from entrypoint.proxy.canonical import (
     BODY_BYTES_MAX,
     answer_headers,
@@ -24,10 +24,10 @@ from entrypoint.proxy.canonical import (
     request_head,
 )
 from entrypoint.proxy.exchange import Exchange
-from entrypoint.proxy.lab_socket import Lab, LabAbsentError
 from entrypoint.proxy.open_connections import OpenConnections
 from entrypoint.proxy.refusals import RefusingHandler
 from entrypoint.proxy.splice import Splice
+from entrypoint.proxy.upstreams import AbsentError, Upstream, Upstreams
 
 # How long an upload is read on after an early answer: one that is hung up on at once may never see the answer.
 LINGER_SECONDS = 3.0
@@ -45,7 +45,7 @@ class Passage:
         address: Where a request comes from: the peer's address, or what a trusted proxy vouches for.
     """
 
-    lab: Lab
+    upstreams: Upstreams
     logged_in: Callable[[HTTPServerRequest], str | None]
     address: Callable[[HTTPServerRequest], str]
     connections: OpenConnections = field(default_factory=OpenConnections)
@@ -62,6 +62,10 @@ class ProxyHandler(RefusingHandler):
         self.exchange: Exchange | None = None
         self.splice: Splice | None = None
         self.has_gone = self.is_lingering = False
+
+    @property
+    def upstream(self) -> Upstream:
+        return self.passage.upstreams.of(self.request.path)
 
     def check_xsrf_cookie(self) -> None:
         """Left to Jupyter, which has handlers that need none."""
@@ -89,6 +93,9 @@ class ProxyHandler(RefusingHandler):
         # Their default is Jupyter's own limit for what it holds in memory; here nothing is held.
         self.request.connection.set_max_body_size(BODY_BYTES_MAX)
         self.stream.set_nodelay(True)
+        if is_page(self.request):
+            # What the page asks for next.
+            self.passage.upstreams.kernels.wake()
         exchange = await self._ask()
         if is_websocket(self.request):
             exchange = await self._answered(exchange)
@@ -100,8 +107,8 @@ class ProxyHandler(RefusingHandler):
     async def _ask(self) -> Exchange:
         """Sends the head; from here on the answer is passed on as it comes."""
         request = self.request
-        lab = await self.passage.lab.connect(lambda: not self.has_gone)
-        self.exchange = Exchange(lab, self, request)
+        upstream = await self.upstream.connect(lambda: not self.has_gone)
+        self.exchange = Exchange(upstream, self, request)
         await self.exchange.send(request_head(request, self.passage.address(request)))
         return self.exchange
 
@@ -141,7 +148,7 @@ class ProxyHandler(RefusingHandler):
         elif exchange.has_begun:
             self._break_off()
         else:
-            self.tell(BROKEN)
+            self.tell(broken(self.upstream.service))
 
     def _end_of_old_http(self, written: asyncio.Future[None]) -> None:
         if not written.exception() and self.request.version == "HTTP/1.0":
@@ -182,8 +189,8 @@ class ProxyHandler(RefusingHandler):
     async def _or_say_absent(self, passing: Awaitable[None]) -> None:
         try:
             await passing
-        except LabAbsentError:
-            self.tell(ABSENT)
+        except AbsentError:
+            self.tell(absent(self.upstream.service))
 
     def end(self, code: int) -> None:
         """Whose login has ended gets no more."""

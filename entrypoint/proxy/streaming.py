@@ -1,7 +1,7 @@
-"""What the door's commands send to the lab and get from it as streams, of any length and in constant memory.
+"""What the door's commands send to the kernels' server and get from it: streams of any length, in constant memory.
 
-The lab may answer anything, or nothing: what it says is bounded, and how long it may be silent, and none of it is
-believed yet.
+It may answer anything, or nothing: what it says is bounded, and how long it may be silent, and none of it is believed
+yet.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ OK = 200
 
 
 class NoStreamError(Exception):
-    """What is wrong with the lab, as a sentence without its full stop."""
+    """What is wrong with the kernels' server, as a sentence without its full stop."""
 
 
-class LabAbsentError(NoStreamError):
+class AbsentKernelsError(NoStreamError):
     """Nobody listens."""
 
 
 class AnsweredError(Exception):
-    """The lab has answered, or hung up, before all was sent."""
+    """The kernels' server has answered, or hung up, before all was sent."""
 
 
 class _Heard(io.RawIOBase):
-    """What the lab says, with a bound for its silences and, while it is set, for all of it."""
+    """What the kernels' server says, with a bound for its silences and, while it is set, for all of it."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -55,21 +55,21 @@ class _Heard(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         left = SILENCE_SECONDS if self.deadline is None else self.deadline - time.monotonic()
         if left <= 0:
-            raise NoStreamError("the lab says nothing whole")
+            raise NoStreamError("the kernels' server says nothing whole")
         self.connection.settimeout(left)
         try:
             return self.connection.recv_into(buffer)
         except TimeoutError:
-            raise NoStreamError("the lab has been silent for too long") from None
+            raise NoStreamError("the kernels' server has been silent for too long") from None
         except ConnectionResetError:
             # So ends a connection whose other end has closed it without having read all; its last word came before.
             return 0
         except OSError as error:
-            raise NoStreamError(f"the lab can't be heard ({error.strerror})") from error
+            raise NoStreamError(f"the kernels' server can't be heard ({error.strerror})") from error
 
 
 class Request:
-    """One request to the lab, and its answer."""
+    """One request to the kernels' server, and its answer."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -82,7 +82,7 @@ class Request:
 
         Raises:
             AnsweredError: See there.
-            NoStreamError: The lab takes nothing.
+            NoStreamError: The kernels' server takes nothing.
         """
         self._waiting += data
         if len(self._waiting) >= CHUNK_BYTES:
@@ -108,21 +108,23 @@ class Request:
         self._heard.deadline = None
         version, _, status = first.partition(b" ")
         if not version.startswith(b"HTTP/1.") or not status[:3].isdigit() or any(b":" not in line for line in rest):
-            raise NoStreamError("the lab answers with something else than HTTP")
+            raise NoStreamError("the kernels' server answers with something else than HTTP")
         return int(status[:3])
 
     def _head(self) -> Iterator[bytes]:
         for _ in range(LINES_MAX):
             line = self._reader.readline(LINE_BYTES_MAX)
             if not line.endswith(b"\n"):
-                raise NoStreamError("the lab has hung up" if len(line) < LINE_BYTES_MAX else "the lab's answer is odd")
+                raise NoStreamError(
+                    "the kernels' server has hung up" if len(line) < LINE_BYTES_MAX else "its answer is odd"
+                )
             if not (line := line.strip()):
                 return
             yield line
-        raise NoStreamError("the lab's answer is odd")
+        raise NoStreamError("its answer is odd")
 
     def body(self) -> BinaryIO:
-        """What comes after the answer's head, until the lab hangs up; reading it raises NoStreamError."""
+        """What comes after the answer's head, until the kernels' server hangs up; reading it raises NoStreamError."""
         return cast(BinaryIO, self._reader)
 
     def answer(self) -> dict[str, Any]:
@@ -136,11 +138,11 @@ class Request:
         try:
             content = json.loads(self._reader.read(ANSWER_BYTES_MAX))
         except (ValueError, RecursionError) as error:
-            raise NoStreamError(f"the lab's answer {status} can't be read ({shown(str(error))})") from error
+            raise NoStreamError(f"the server's answer {status} can't be read ({shown(str(error))})") from error
         if not isinstance(content, dict):
-            raise NoStreamError(f"the lab's answer {status} is not as it should be")
+            raise NoStreamError(f"the server's answer {status} is not as it should be")
         if status != OK and content.get("reason") is None:
-            raise NoStreamError(f"the lab answers with status {status}")
+            raise NoStreamError(f"the kernels' server answers with status {status}")
         return content
 
     def _send_waiting(self) -> None:
@@ -155,7 +157,7 @@ class Request:
             self._connection.settimeout(SILENCE_SECONDS)
             self._connection.sendall(data)
         except TimeoutError:
-            raise NoStreamError("the lab takes nothing") from None
+            raise NoStreamError("the kernels' server takes nothing") from None
         except OSError as error:
             raise AnsweredError from error
 
@@ -170,7 +172,7 @@ class Request:
 
 @contextmanager
 def getting(socket_path: Path, address: str, wait_seconds: float) -> Iterator[BinaryIO]:
-    """What the lab has at an address, to be read to its end; whether that came too soon, only the content tells.
+    """What is at an address, to be read to its end; whether that came too soon, only the content tells.
 
     Raises:
         NoStreamError: It isn't to be had.
@@ -180,7 +182,7 @@ def getting(socket_path: Path, address: str, wait_seconds: float) -> Iterator[Bi
         with _told_at_once():
             request.begin(f"GET {address} HTTP/1.0")
         if (status := request.status(HEAD_SECONDS)) != OK:
-            raise NoStreamError(f"the lab answers with status {status}")
+            raise NoStreamError(f"the kernels' server answers with status {status}")
         yield request.body()
 
 
@@ -189,7 +191,7 @@ def posting(socket_path: Path, address: str, wait_seconds: float) -> Iterator[Re
     """A request whose body is written next.
 
     Raises:
-        NoStreamError: The lab can't be asked.
+        NoStreamError: The kernels' server can't be asked.
     """
     with _connected(socket_path, wait_seconds) as request:
         with _told_at_once():
@@ -202,7 +204,7 @@ def _told_at_once() -> Iterator[None]:
     try:
         yield
     except AnsweredError as error:
-        raise NoStreamError("the lab has hung up") from error
+        raise NoStreamError("the kernels' server has hung up") from error
 
 
 @contextmanager
@@ -214,7 +216,7 @@ def _connected(socket_path: Path, wait_seconds: float) -> Iterator[Request]:
         while (error := _reason_not_connected(connection, socket_path)) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         if error:
-            raise LabAbsentError(f"the lab can't be reached ({error.strerror})") from error
+            raise AbsentKernelsError(f"the kernels' server can't be reached ({error.strerror})") from error
         yield Request(connection)
 
 

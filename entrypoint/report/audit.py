@@ -16,13 +16,13 @@ from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted, shown_lines
 from entrypoint.login.password import verifies
 from entrypoint.login.second_factor import NOBODY_ENROLLED, read_second_factor
-from entrypoint.report.lab import AbsentLabError, absence, ask_for_report
+from entrypoint.report.kernels import AbsentKernelsError, absence, ask_for_report
 from entrypoint.report.status import read_report
 from entrypoint.settings.known import read_known_settings
 from entrypoint.settings.reader import IN_FILE
 from entrypoint.settings.settings import Settings
 from entrypoint.system.image import built
-from entrypoint.system.lab_report import LabReport
+from entrypoint.system.kernels_report import KernelsReport
 from entrypoint.system.memory import in_gib, machine_bytes
 
 PASSWORD_LENGTH_GOOD = 14
@@ -48,8 +48,8 @@ def audit(places: Places, arguments: argparse.Namespace) -> int:
     findings = [
         *judge_door(settings, places),
         *judge_secrets(known.has_password, places),
-        *judge_image("door", built(places.root), now),
-        *judge_lab(settings, places, now),
+        *judge_image("The door's", built(places.root), now),
+        *judge_kernels(settings, places, now),
     ]
     if password:
         findings = [*judge_password(password, places), *judge_password_file(password, places), *findings]
@@ -153,25 +153,25 @@ def judge_image(name: str, made: datetime | None, now: datetime) -> Iterator[Pro
     """Whether one of the two images is so old that holes in its programs have been found since."""
     if made and now - made > IMAGE_AGE:
         yield Problem(
-            f"The {name}'s image is {(now - made).days} days old, and so are its programs' mended holes.",
+            f"{name} image is {(now - made).days} days old, and so are its programs' mended holes.",
             "Build it anew: git pull && docker compose build --pull --no-cache && docker compose up -d",
         )
 
 
-def judge_lab(settings: Settings, places: Places, now: datetime) -> Iterator[Problem]:
-    """What the lab alone can see."""
+def judge_kernels(settings: Settings, places: Places, now: datetime) -> Iterator[Problem]:
+    """What the kernels' server alone can see."""
     try:
         told = ask_for_report(places)
-    except AbsentLabError as error:
+    except AbsentKernelsError as error:
         problem = absence(error)
         yield Problem(f"{problem.what} So its folder, memory and image could not be judged.", problem.remedy)
         return
     yield from judge_walls(settings, told)
-    yield from judge_image("lab", told.image_built, now)
+    yield from judge_image("The kernels'", told.image_built, now)
     yield from judge_memory(told.memory_limit, machine_bytes(places.root / "proc/meminfo"))
 
 
-def judge_walls(settings: Settings, told: LabReport) -> Iterator[Problem]:
+def judge_walls(settings: Settings, told: KernelsReport) -> Iterator[Problem]:
     if told.folder and told.folder.mode & stat.S_IWOTH:
         yield Problem(
             "Everybody on the host may write into the notebooks' folder, and so run code in your kernels.",

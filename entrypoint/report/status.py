@@ -21,12 +21,12 @@ from entrypoint.files.untrusted import read_untrusted
 from entrypoint.login.logins import Login, latest_of_each_kind, read_logins
 from entrypoint.report.gateway import read_gateway
 from entrypoint.report.installation import changes, find_clone, read_clone
-from entrypoint.report.lab import AbsentLabError, absence, ask_for_report, lab_warnings
+from entrypoint.report.kernels import AbsentKernelsError, absence, ask_for_report, kernels_warnings
 from entrypoint.report.message import Status
 from entrypoint.settings.known import KnownSettings, read_known_settings
 from entrypoint.settings.names import public_names
 from entrypoint.settings.settings import Settings
-from entrypoint.system.lab_report import kernel_lines
+from entrypoint.system.kernels_report import kernel_lines
 
 if TYPE_CHECKING:
     from entrypoint.renewal.attempts import Attempt
@@ -52,23 +52,23 @@ def read_status(places: Places, now: datetime) -> Status:
             f"The certificates in {places.tls.path} can't be read: {error}.",
             "A start makes them anew: docker compose restart workhorse",
         ) from error
-    owner, kernels, lab = _lab(places, settings)
+    owner, kernels, warnings = _kernels(places, settings)
     others = changes(read_clone(places.installation), find_clone(places))
-    status = status_now(places, known, authority, (*lab, *map(str, others)), now)
+    status = status_now(places, known, authority, (*warnings, *map(str, others)), now)
     docker = read_gateway(places.root / "proc/net/route")
     logins = tuple(_logins(latest_of_each_kind(read_logins(places.logins)), docker))
     served = read_report(places.certificate_report) or status.served
     return replace(status, served=served, logins=logins, kernels=kernels, owner=owner)
 
 
-def _lab(places: Places, settings: Settings) -> tuple[int | None, tuple[str, ...], tuple[str, ...]]:
+def _kernels(places: Places, settings: Settings) -> tuple[int | None, tuple[str, ...], tuple[str, ...]]:
     """The user whose the notebooks' folder is, the lines about the kernels, and the warnings."""
     try:
         told = ask_for_report(places)
-    except AbsentLabError as error:
+    except AbsentKernelsError as error:
         return None, (), (str(absence(error)),)
     owner = told.folder.uid if told.folder else None
-    return owner, tuple(kernel_lines(told.kernels)), tuple(lab_warnings(told, settings.repositories))
+    return owner, tuple(kernel_lines(told.kernels)), tuple(kernels_warnings(told, settings.repositories))
 
 
 def _logins(logins: Sequence[Login], docker: str | None) -> Iterator[str]:

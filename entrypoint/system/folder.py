@@ -1,4 +1,4 @@
-"""What can be said of the notebooks' folder: found in the lab, which sees it, and told at the door too."""
+"""What can be said of the notebooks' folder: found in the kernels' server, which sees it, and told at the door too."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from entrypoint.system.privileges import ROOT
 
 @dataclass(frozen=True)
 class Folder:
-    """How it stands with the folder for the person as whom the lab runs.
+    """How it stands with the folder for the person as whom the kernels' server runs.
 
     Args:
         uid, gid, mode: Its owner, group and permissions (stat(2)).
-        user, group: Of the lab.
+        user, group: Of the kernels' server.
         is_gone: Whether it was deleted on the host, where the mount still shows what it was.
         is_another: Whether it is empty, and another one than was served last.
     """
@@ -71,7 +71,7 @@ def reason_nothing_is_saved(found: Folder, host_folder: str) -> str | None:
     Args:
         host_folder: What the folder is called on the host.
     """
-    restart = "docker compose restart lab"
+    restart = "docker compose restart lab kernels"
     if found.is_gone:
         return (
             f"Nothing can be saved: the notebooks' folder {host_folder} is gone on the host.\n"
@@ -103,5 +103,5 @@ def reason_nothing_is_saved(found: Folder, host_folder: str) -> str | None:
 def another_folder(host_folder: str) -> Problem:
     return Problem(
         f"The notebooks' folder {host_folder} is empty, and another one than was served last.",
-        "If its disk wasn't mounted yet, mount it, then: docker compose restart lab",
+        "If its disk wasn't mounted yet, mount it, then: docker compose restart lab kernels",
     )

@@ -32,6 +32,9 @@ def adopt_folder(folder: Path, identity: Identity, host_folder: str, say: Callab
         return
     # On a read-only mount this fails, which `reason_not_writable` explains.
     with contextlib.suppress(OSError), opened_folder(folder) as top:
+        if os.fstat(top).st_uid == identity.user.uid:
+            # Another start of the same moment was first.
+            return
         for name in OWN_FILES & set(os.listdir(top)):
             _give(name, identity.user, top)
         os.fchown(top, identity.user.uid, identity.user.gid)
@@ -59,13 +62,13 @@ def hand_over_home(folder: Path, user: Owner) -> None:
                 os.fchmod(top, 0o755)
                 os.fchown(top, user.uid, user.gid)
     except OSError as error:
-        # Of what is mounted read-only, or closed to the lab's own root, `judge_home` tells.
+        # Of what is mounted read-only, or closed to the server's own root, `judge_home` tells.
         if error.errno not in (errno.EROFS, errno.EACCES):
             raise unwritable(folder, error) from error
 
 
 def hand_over_socket(folder: Path, user: Owner) -> None:
-    """Gives the folder where the door and the lab meet to the person, on whose side the socket is made."""
+    """Gives the folder where the door and the kernels' server meet to the person, on whose side the socket is made."""
     # Without one, there is no door.
     with contextlib.suppress(FileNotFoundError), opened_folder(folder) as top:
         os.fchown(top, user.uid, user.gid)

@@ -1,4 +1,4 @@
-"""Whom the servers run as: the lab as the owner of the notebooks' folder, so that new files belong to the person."""
+"""Whom the servers run as: Jupyter's as the owner of the notebooks' folder, so that new files belong to the person."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def is_somebody_else_s(status: os.stat_result, uid_map: str) -> bool:
 
 
 def find_identity(process: Owner, folder: Path, home: Path, uid_map: str) -> Identity:
-    """Decides whom the lab runs as.
+    """Decides whom the kernels' server runs as.
 
     Args:
         process: User and group that the container was started as.
         folder: The bind mount whose owner counts.
-        home: The volume that belongs to whom the lab ran as before, and to root before the first start.
+        home: The volume that belongs to whom the kernels' server ran as before, and to root before the first start.
         uid_map: See `is_user_namespace`.
     """
     if process.uid != ROOT:
@@ -96,8 +96,8 @@ def _followed(folder: Path, uid_map: str) -> Owner | None:
     return Owner(status.st_uid, status.st_gid) if is_followed else None
 
 
-def lab_identity(places: Places) -> Identity:
-    """Whom the lab runs as, asked of this process and this container."""
+def person_identity(places: Places) -> Identity:
+    """Whom the kernels' server runs as, asked of this process and this container."""
     return find_identity(_process(), places.repositories, places.home, _uid_map())
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 # What the build itself writes, layer by layer, while programs keep the time of their own making. A layer from the
-# build's cache is as old as when it was made. The last one is the lab's alone.
+# build's cache is as old as when it was made. The last one is the server's alone.
 BUILT = (
     "etc/passwd.image",
     "var/lib/dpkg/status",

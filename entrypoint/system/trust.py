@@ -41,10 +41,10 @@ def trust_company(secret: Path, folder: Path) -> None:
 
 
 def refuse_closed(secret: Path) -> None:
-    """Judges, for root that may read everything, what the lab's root, nobody's superior, could not read.
+    """Judges, for root that may read everything, what the others' root, nobody's superior, could not read.
 
     Raises:
-        WorkhorseError: The lab would not start.
+        WorkhorseError: They would not start.
     """
     try:
         status = secret.stat()

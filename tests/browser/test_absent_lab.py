@@ -36,10 +36,10 @@ def test_who_logs_in_while_the_lab_is_away_comes_in_once_it_is_there(lab: Lab) -
     expect(lab.page.get_by_role("menuitem", name="File", exact=True)).to_be_visible()
 
 
-def test_an_open_notebook_goes_on_with_a_new_kernel_after_the_lab_was_away(lab: Lab) -> None:
+def test_an_open_notebook_goes_on_with_a_new_kernel_after_kernels_were_away(lab: Lab) -> None:
     lab.open_notebook(write_notebook(lab.stack.repositories / "away.ipynb", "print('here', 6 * 7)"))
-    lab.stack.compose("stop", "-t", "1", "lab")
-    lab.stack.compose("start", "lab")
+    lab.stack.compose("stop", "-t", "1", "kernels")
+    lab.stack.compose("start", "kernels")
     lab.stack.up()
     lab.page.reload()
     expect(lab.page.get_by_text("Python 3 | Idle")).to_be_visible()

@@ -16,19 +16,22 @@ from tests.browser.conftest import import_authority, launch
 from tests.browser.lab import Lab
 from tests.browser.open_page import BACK_SECONDS, OpenPage, open_printing
 from tests.conftest import PASSWORD
-from tests.stacks import DOOR, IMAGE, LAB, LAB_IMAGE, Stack, new_stack, poll, running
+from tests.stacks import DOOR, IMAGE, KERNELS, KERNELS_IMAGE, LAB_IMAGE, Stack, new_stack, poll, running
 
 # Ten by hand, where something of all this has changed.
 RUNS = int(os.environ.get("WORKHORSE_TEST_RUNS", "1"))
 # As a person's Compose file has it, only that a build takes a second; the door's image has one layer more each time.
 BUILDS = """\
 services:
-  {door}:
+  workhorse:
     image: {project}
-    build: {{context: ., target: door, dockerfile_inline: "FROM {door_image} AS door\\nLABEL run={run}"}}
-  {lab}:
+    build: {{context: ., target: door, dockerfile_inline: "FROM {door} AS door\\nLABEL run={run}"}}
+  lab:
     image: {project}-lab
-    build: {{context: ., target: lab, dockerfile_inline: "FROM {lab_image} AS lab"}}
+    build: {{context: ., target: lab, dockerfile_inline: "FROM {lab} AS lab"}}
+  kernels:
+    image: {project}-kernels
+    build: {{context: ., target: kernels, dockerfile_inline: "FROM {kernels} AS kernels"}}
 """
 
 Change = Callable[[Stack, int], None]
@@ -41,7 +44,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack.compose("build")
     with running(stack):
         yield stack
-    subprocess.run(["docker", "image", "rm", stack.project, f"{stack.project}-lab"], check=True, capture_output=True)
+    built = [f"{stack.project}{suffix}" for suffix in ("", "-lab", "-kernels")]
+    subprocess.run(["docker", "image", "rm", *built], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +62,7 @@ def browser(playwright: Playwright, authority: Path, tmp_path_factory: pytest.Te
 
 
 def describe_builds(stack: Stack, run: int) -> None:
-    names = {"door": DOOR, "lab": LAB, "door_image": IMAGE, "lab_image": LAB_IMAGE}
-    override = BUILDS.format(project=stack.project, run=run, **names)
+    override = BUILDS.format(project=stack.project, run=run, door=IMAGE, lab=LAB_IMAGE, kernels=KERNELS_IMAGE)
     (stack.folder / "docker-compose.override.yml").write_text(override)
 
 
@@ -104,7 +107,7 @@ CHANGES = [other_names, other_days, codes_on, another_build, killed]
 def test_a_page_goes_on_when_the_door_is_made_anew(lab: Lab, authority: Path, change: Change, run: int) -> None:
     codes_off(lab.stack)
     printing = open_printing(lab, f"{change.__name__}-{run}.ipynb")
-    door, kernels = identity(lab.stack, DOOR), identity(lab.stack, LAB)
+    door, kernels = identity(lab.stack, DOOR), identity(lab.stack, KERNELS)
     change(lab.stack, run)
     poll(lambda: identity(lab.stack, DOOR) != door or None, wanted="another door")
     poll(lambda: answers(lab.stack, authority) or None, wanted="the door's answer")
@@ -115,7 +118,7 @@ def test_a_page_goes_on_when_the_door_is_made_anew(lab: Lab, authority: Path, ch
 def test_another_password_asks_for_a_login_and_the_page_goes_on(lab: Lab, run: int) -> None:
     codes_off(lab.stack)
     printing = open_printing(lab, f"password-{run}.ipynb")
-    kernels = identity(lab.stack, LAB)
+    kernels = identity(lab.stack, KERNELS)
     lab.stack.set(JUPYTER_PASSWORD=f"{PASSWORD} {run}")
     lab.stack.up()
     notice = lab.page.locator("#workhorse-notice")
@@ -132,12 +135,12 @@ def test_another_password_asks_for_a_login_and_the_page_goes_on(lab: Lab, run: i
 def check_it_goes_on(printing: OpenPage, kernels: tuple[str, str]) -> None:
     assert printing.has_gone_on(len(printing.lines())) < BACK_SECONDS
     printing.check_nothing_is_lost()
-    assert identity(printing.lab.stack, LAB) == kernels
+    assert identity(printing.lab.stack, KERNELS) == kernels
 
 
 def identity(stack: Stack, service: str) -> tuple[str, str]:
     """Which container it is, and since when it runs."""
-    container = stack.container if service == DOOR else stack.lab
+    container = stack.container_of(service)
     return str(container.id), str(container.attrs["State"]["StartedAt"])
 
 

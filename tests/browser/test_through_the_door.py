@@ -139,9 +139,9 @@ def test_the_file_menu_exports_a_notebook(lab: Lab, entry: str, suffix: str, hol
 
 @pytest.fixture
 def with_language_server(lab: Lab) -> Iterator[Lab]:
-    """A language server as a person installs one, which is found when the lab starts."""
+    """A language server as a person installs one, which is found when the server of what runs starts."""
     lab.stack.shell("pip install -q --disable-pip-version-check jedi-language-server")
-    lab.stack.compose("restart", "lab")
+    lab.stack.compose("restart", "kernels")
     yield lab
     lab.stack.shell("pip uninstall -q -y jedi-language-server")
 

@@ -42,10 +42,11 @@ from entrypoint.files.untrusted import read_untrusted, shown
 from entrypoint.home import home
 from entrypoint.home.folder import host_folder_of, kept_in, tell_folder
 from entrypoint.home.home import judge_home
-from entrypoint.lab import config as lab_config
-from entrypoint.lab import healthcheck
-from entrypoint.lab.__main__ import clear_way
-from entrypoint.lab.report import find_notebooks_folder, what_is_amiss
+from entrypoint.jupyter import healthcheck
+from entrypoint.jupyter.config import write_config as write_jupyter_config
+from entrypoint.jupyter.start import clear_way
+from entrypoint.kernels.report import find_notebooks_folder, what_is_amiss
+from entrypoint.lab.config import lab_config
 from entrypoint.login import enrolment
 from entrypoint.login.credentials import read_credentials
 from entrypoint.login.guesses import read_limiter
@@ -236,7 +237,7 @@ def start_lab(places: Places) -> None:
     for problem in tell_folder(places, "./repositories"):
         print(problem)
     clear_way(places.socket)
-    lab_config.write_config(places, print)
+    write_jupyter_config(places.lab_config, lab_config(places), places.home, print)
     read_untrusted(places.lab_config)
 
 

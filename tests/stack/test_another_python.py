@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.clients import Client, Kernel
 from tests.conftest import PASSWORD
-from tests.stacks import Stack, poll
+from tests.stacks import KERNELS, Stack, poll
 
 # The tests' own, whose virtual environment stands for one that an earlier image made.
 FORMER = f"python3.{sys.version_info.minor}"
@@ -45,7 +45,7 @@ def test_packages_are_installed_anew_and_what_can_not_be_had_is_named(
     former = tmp_path / "former"
     former.mkdir()
     former_environment(former)
-    stack.compose("stop", "lab")
+    stack.compose("stop", KERNELS)
     stack.in_home_volume(PUT_IN_PLACE, "-v", f"{former}:/former:ro")
     stack.up()
     stack.told(f"1 package installed for {spoken}. What they were is kept in ~/venv/lib/{FORMER}")

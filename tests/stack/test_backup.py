@@ -31,9 +31,9 @@ def back_up(stack: Stack) -> tuple[Path, str]:
 
 
 def restore(stack: Stack, archive: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """As the README has it: the lab runs, and the door doesn't."""
-    stack.compose("up", "-d", "--no-build", "lab")
-    stack.compose("stop", "workhorse")
+    """As the README has it: the kernels' server runs, and the two others don't."""
+    stack.compose("up", "-d", "--no-build", "kernels")
+    stack.compose("stop", "workhorse", "lab")
     return restore_now(stack, archive, *options)
 
 
@@ -147,7 +147,7 @@ def test_a_restore_that_was_killed_half_way_ends_the_start_until_it_is_repeated(
     assert stack.authority().read_text() == trusted
 
 
-def test_a_lab_that_is_killed_while_it_puts_the_home_in_place_goes_on_at_its_start(own_stack: MakeStack) -> None:
+def test_a_server_that_is_killed_while_it_puts_the_home_in_place_goes_on_at_its_start(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
     stack.shell(
@@ -155,7 +155,7 @@ def test_a_lab_that_is_killed_while_it_puts_the_home_in_place_goes_on_at_its_sta
     )
     journal = '{"half": "aside", "folder": ".restoring-x", "aside": "before-restore-1"}'
     stack.shell(f"echo '{journal}' > ~/.half-restored")
-    stack.compose("restart", "lab")
+    stack.compose("restart", "kernels")
     assert "A restore was interrupted when it put the home in place; it is done now" in stack.told("it is done now")
     stack.up()
     assert stack.shell("cat ~/work.txt ~/before-restore-1/work.txt") == "new\nold\n"
@@ -169,15 +169,15 @@ def test_a_home_on_which_a_kernel_runs_is_left_alone(own_stack: MakeStack) -> No
         archive, _ = back_up(stack)
         client.start_kernel()
         refused = restore(stack, archive, "--replace")
-    assert refused.returncode == 1 and "what runs in the lab: 1 kernels, 0 terminals" in refused.stderr
-    assert "docker compose restart lab" in refused.stderr
+    assert refused.returncode == 1 and "what runs: 1 kernels, 0 terminals" in refused.stderr
+    assert "docker compose restart kernels" in refused.stderr
 
 
-def test_without_a_lab_there_is_no_backup(own_stack: MakeStack) -> None:
+def test_without_the_kernels_server_there_is_no_backup(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.up()
-    stack.compose("stop", "lab")
+    stack.compose("stop", "kernels")
     result = stack.compose("exec", "-T", "workhorse", "workhorse", "backup", check=False)
     assert result.returncode == 1 and result.stdout == ""
-    assert "There is no backup: the lab can't be reached" in result.stderr
-    assert "docker compose up -d lab" in result.stderr
+    assert "There is no backup: the kernels' server can't be reached" in result.stderr
+    assert "docker compose up -d kernels" in result.stderr

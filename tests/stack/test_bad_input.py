@@ -87,7 +87,7 @@ def test_a_file_without_a_certificate_is_no_authority(own_stack: MakeStack) -> N
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD, CA_FILE="./notes.txt")
     (stack.folder / "notes.txt").write_text("no certificate at all")
     stack.compose("up", "-d", "--no-build")
-    for container in (stack.container, stack.lab):
+    for container in (stack.container, stack.lab, stack.kernels):
         log = poll(lambda each=container: told if "\n  " in (told := each.logs().decode()) else None)  # type: ignore[misc]
         assert log.startswith("CA_FILE names a file that holds no certificate, or a damaged one.\n")
         assert ": CA_FILE=./company-ca.pem" in log

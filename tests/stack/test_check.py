@@ -11,7 +11,7 @@ import pytest
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.pki import University
-from tests.stacks import Stack
+from tests.stacks import SERVICES, Stack
 
 MakeStack = Callable[..., Stack]
 
@@ -35,7 +35,7 @@ def test_a_wrong_value_is_told_and_ends_no_kernel(own_stack: MakeStack, settings
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     (stack.folder / "docker-compose.override.yml").write_text("services: {}\n")
     stack.up()
-    before = stack.container.id, stack.lab.id
+    before = stack.container.id, stack.kernels.id
     authority = stack.authority()
     authority.chmod(0o600)
     os.chown(authority, 1000, 1000)
@@ -49,7 +49,7 @@ def test_a_wrong_value_is_told_and_ends_no_kernel(own_stack: MakeStack, settings
         assert told in refused.stderr
         assert "short" not in refused.stderr
         assert kernel.run("print(answer)") == "42\n"
-    assert (stack.container.id, stack.lab.id) == before
+    assert (stack.container.id, stack.kernels.id) == before
 
 
 def test_sound_settings_are_called_that_and_nothing_is_changed(own_stack: MakeStack) -> None:
@@ -92,7 +92,7 @@ def test_another_clone_in_the_place_of_one_is_told_before_it_takes_over(own_stac
     assert f"from the clone in {first.folder}, and now from {second.folder}" in refused.stderr
     assert "COMPOSE_PROJECT_NAME=workhorse-2" in refused.stderr
     second.up()
-    containers = [each for stack in (first, second) for each in (stack.container, stack.lab)]
+    containers = [each for stack in (first, second) for each in map(stack.container_of, SERVICES)]
     assert {each.attrs["State"]["Status"] for each in containers} == {"running"}
 
 

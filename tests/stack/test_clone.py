@@ -16,12 +16,14 @@ from tests.clients import Client, Kernel
 from tests.conftest import PASSWORD
 from tests.stack.test_faults import started_at
 from tests.stack.test_upgrade import STAND_IN_BASE, has_image
-from tests.stacks import DOOR, IMAGE, LAB, MACHINE_AUTHORITIES, REPOSITORY, Stack
+from tests.stacks import DOOR, IMAGE, KERNELS, LAB, MACHINE_AUTHORITIES, REPOSITORY, SERVICES, Stack
 
 MakeStack = Callable[..., Stack]
-CLONED, CLONED_LAB = f"{IMAGE}-clone", f"{IMAGE}-clone-lab"
-SOURCES = ("base", "entrypoint", "host", "image", "Dockerfile", ".dockerignore", "docker-compose.yml", "env.example",
-           "environment.yml", "requirements-door.lock", "requirements-lab.lock")  # fmt: skip
+CLONED = {service: f"{IMAGE}-clone-{service}" for service in SERVICES}
+SOURCES = (
+    "base", "entrypoint", "host", "image", "Dockerfile", ".dockerignore", "docker-compose.yml", "env.example",
+    "environment.yml", "requirements-door.lock", "requirements-kernels.lock", "requirements-lab.lock",
+)  # fmt: skip
 SMALL_ENVIRONMENT = "name: default\nchannels: [conda-forge]\ndependencies: [python=3.13, pip, tqdm]\n"
 
 
@@ -35,12 +37,12 @@ def clone(own_stack: MakeStack) -> Iterator[Stack]:
             shutil.copytree(source, stack.folder / source.name, ignore=ignored, dirs_exist_ok=True)
         else:
             shutil.copy(source, stack.folder)
-    override = f"services: {{{DOOR}: {{image: {CLONED}}}, {LAB}: {{image: {CLONED_LAB}}}}}\n"
-    (stack.folder / "docker-compose.override.yml").write_text(override)
+    images = ", ".join(f"{service}: {{image: {image}}}" for service, image in CLONED.items())
+    (stack.folder / "docker-compose.override.yml").write_text(f"services: {{{images}}}\n")
     yield stack
     # An image that a container still uses would stay behind without its name.
     stack.compose("down", "-v", "-t", "1", check=False)
-    subprocess.run(["docker", "rmi", "-f", CLONED, CLONED_LAB], check=False, capture_output=True)
+    subprocess.run(["docker", "rmi", "-f", *CLONED.values()], check=False, capture_output=True)
 
 
 def base() -> dict[str, str]:
@@ -59,7 +61,7 @@ def make_up(clone: Stack) -> subprocess.CompletedProcess[str]:
 def test_make_up_without_an_env_file_waits_until_it_serves_and_says_where(clone: Stack) -> None:
     (clone.folder / ".env").unlink()
     first = make_up(clone)
-    for container in (clone.container, clone.lab):
+    for container in map(clone.container_of, SERVICES):
         assert container.attrs["State"]["Health"]["Status"] == "healthy"
     assert f"{clone.url}\n" in first.stdout
     # The stand-in base is built with the machine's authorities, which no container has by itself.
@@ -67,12 +69,12 @@ def test_make_up_without_an_env_file_waits_until_it_serves_and_says_where(clone:
     assert told == (has_image(STAND_IN_BASE) and MACHINE_AUTHORITIES.exists())
     with Client(clone.url, clone.authority()) as client:
         assert client.login(clone.generated_password()).status_code == 302
-    started = started_at(clone, DOOR), started_at(clone, LAB)
+    started = [started_at(clone, service) for service in SERVICES]
     assert clone.generated_password() in first.stdout
     second = make_up(clone).stdout
     assert second.endswith(clone.workhorse("status"))
     assert clone.generated_password() not in second
-    assert (started_at(clone, DOOR), started_at(clone, LAB)) == started
+    assert [started_at(clone, service) for service in SERVICES] == started
 
 
 def test_make_up_takes_no_other_clone_s_place_and_finds_its_own_volumes(clone: Stack, tmp_path: Path) -> None:
@@ -96,7 +98,7 @@ def test_one_command_builds_on_the_base_that_the_env_file_alone_names_and_starts
     clone.set(BASE_IMAGE=STAND_IN_BASE)
     clone.compose("up", "-d", "--wait")
     expected = layers(STAND_IN_BASE)
-    for image in (CLONED, CLONED_LAB):
+    for image in CLONED.values():
         assert layers(image)[: len(expected)] == expected
 
 
@@ -114,24 +116,30 @@ def test_an_edited_environment_changes_the_stack(clone: Stack) -> None:
     assert clone.shell("python -c 'import numpy' || echo gone") == "gone\n"
 
 
-def test_an_update_of_one_side_leaves_the_other_s_container_as_it_is(clone: Stack) -> None:
+def test_an_update_of_the_door_or_of_jupyterlab_leaves_the_kernels_as_they_are(clone: Stack) -> None:
     clone.set(**base(), JUPYTER_PASSWORD=PASSWORD)
     clone.compose("up", "-d", "--build", "--wait")
-    before = clone.container.id, clone.lab.id
     with Client(clone.url, clone.authority()) as client:
         assert client.login(PASSWORD).status_code == 302
         kernel = client.start_kernel()
         assert kernel.run("x = 'kept'") == ""
-        change(clone.folder / "entrypoint" / "door" / "server.py")
+        for service in (DOOR, LAB):
+            before = ids(clone)
+            package = "door" if service == DOOR else "lab"
+            change(clone.folder / "entrypoint" / package / "server.py")
+            clone.compose("up", "-d", "--build", "--wait")
+            assert {each for each, container in ids(clone).items() if container != before[each]} == {service}
+            assert Kernel(client, kernel.id).run("print(x)") == "kept\n"
+        before = ids(clone)
+        change(clone.folder / "entrypoint" / "kernels" / "server.py")
         clone.compose("up", "-d", "--build", "--wait")
-        assert (clone.container.id != before[0], clone.lab.id) == (True, before[1])
-        again = Kernel(client, kernel.id)
-        assert again.run("print(x)") == "kept\n"
-        before = clone.container.id, clone.lab.id
-        change(clone.folder / "entrypoint" / "lab" / "server.py")
-        clone.compose("up", "-d", "--build", "--wait")
-        assert (clone.container.id, clone.lab.id != before[1]) == (before[0], True)
+        # Upon whose image the lab's stands.
+        assert {each for each, container in ids(clone).items() if container != before[each]} == {LAB, KERNELS}
         assert client.is_logged_in()
+
+
+def ids(stack: Stack) -> dict[str, str | None]:
+    return {service: stack.container_of(service).id for service in SERVICES}
 
 
 def change(file: Path) -> None:
@@ -144,7 +152,7 @@ def test_without_an_env_file_it_listens_everywhere_on_8888(own_stack: MakeStack)
     config = json.loads(stack.compose("config", "--format", "json").stdout)
     port = config["services"]["workhorse"]["ports"][0]
     assert (port["host_ip"], port["published"], port["target"]) == ("0.0.0.0", "8888", 8888)  # noqa: S104
-    assert "ports" not in config["services"]["lab"]
+    assert [name for name, service in config["services"].items() if "ports" in service] == [DOOR]
 
 
 def test_env_example_as_copied_starts(own_stack: MakeStack) -> None:

@@ -43,7 +43,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, company: University) -> Iter
         "volumes": [f"{intranet.__file__}:/program:ro", f"{folder}:/intranet:ro"],
         "cap_drop": ["ALL"],
         "stop_signal": "SIGKILL",
-        "networks": ["lab"],
+        "networks": ["kernels"],
     }
     (stack.folder / "docker-compose.override.yml").write_text(json.dumps({"services": {"intranet": service}}))
     with prepared(stack):

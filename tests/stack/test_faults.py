@@ -14,7 +14,7 @@ import requests
 import websocket
 
 from tests.clients import Client, Kernel
-from tests.stacks import DOOR, LAB, Stack, poll
+from tests.stacks import DOOR, KERNELS, LAB, Stack, poll
 
 KEPT = "tls/authority.pem tls/server.pem password-hash cookie-secret"
 
@@ -24,8 +24,7 @@ def kept_state(stack: Stack) -> str:
 
 
 def started_at(stack: Stack, service: str = DOOR) -> str:
-    container = stack.container if service == DOOR else stack.lab
-    return str(container.attrs["State"]["StartedAt"])
+    return str(stack.container_of(service).attrs["State"]["StartedAt"])
 
 
 def wait_for(client: Client) -> None:
@@ -61,7 +60,7 @@ def texts_until_restarted(kernel: Kernel, seconds: float = 60) -> str:
 def test_a_killed_door_comes_back_with_its_state_and_the_login_and_costs_no_kernel(
     stack: Stack, client: Client, how: str
 ) -> None:
-    before, door, lab = kept_state(stack), started_at(stack), started_at(stack, LAB)
+    before, door, kernels = kept_state(stack), started_at(stack), started_at(stack, KERNELS)
     kernel = client.start_kernel()
     assert kernel.run("x = 'kept'") == ""
     if how == "its server":
@@ -72,29 +71,30 @@ def test_a_killed_door_comes_back_with_its_state_and_the_login_and_costs_no_kern
         stack.up()
     wait_for(client)
     assert kept_state(stack) == before
-    assert (started_at(stack) != door, started_at(stack, LAB)) == (True, lab)
+    assert (started_at(stack) != door, started_at(stack, KERNELS)) == (True, kernels)
     again = Kernel(client, kernel.id)
     assert again.run("print(x)") == "kept\n"
     again.shut_down()
 
 
 @pytest.mark.parametrize("how", ["its server", "its container"])
-def test_a_killed_lab_comes_back_and_costs_the_kernels_alone(stack: Stack, client: Client, how: str) -> None:
+def test_killed_kernels_come_back_and_cost_themselves_alone(stack: Stack, client: Client, how: str) -> None:
     before, door, lab = kept_state(stack), started_at(stack), started_at(stack, LAB)
+    kernels = started_at(stack, KERNELS)
     client.start_kernel()
     stack.shell("echo kept >~/kept")
     if how == "its server":
-        stack.shell("kill -9 $(pgrep -P 1 -f entrypoint.lab.server)")
-        poll(lambda: started_at(stack, LAB) != lab or None, wanted="a restart of the container")
+        stack.shell("kill -9 $(pgrep -P 1 -f entrypoint.kernels)")
+        poll(lambda: started_at(stack, KERNELS) != kernels or None, wanted="a restart of the container")
     else:
-        stack.lab.kill()
+        stack.kernels.kill()
         stack.up()
     # Whoever asks meanwhile waits until there is an answer.
     assert client.is_logged_in()
     assert client.api("GET", "kernels") == []
     assert client.run("print(6 * 7)") == "42\n"
     assert stack.shell("cat ~/kept") == "kept\n"
-    assert (started_at(stack), started_at(stack, LAB) != lab) == (door, True)
+    assert (started_at(stack), started_at(stack, LAB), started_at(stack, KERNELS) != kernels) == (door, lab, True)
     assert kept_state(stack) == before
 
 
@@ -150,7 +150,7 @@ os.kill(server, 9)
 @contextmanager
 def killer(stack: Stack, folder: str, size: int) -> Iterator[None]:
     """Kills JupyterLab when so many bytes of the new text stand in any file of a folder."""
-    server = stack.shell("pgrep -P 1 -f entrypoint.lab.server").strip()
+    server = stack.lab_shell("pgrep -P 1 -f entrypoint.lab.server").strip()
     python = ["exec", "-T", "-u", "1000", LAB, "/opt/server/bin/python", "-c", KILLER]
     command = [*stack.compose_command, *python, f"/repositories/{folder}", str(size), server]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

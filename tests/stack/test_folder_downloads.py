@@ -44,7 +44,7 @@ def ask(client: Client, path: str, referer: str | None = None) -> requests.Respo
 
 def peak_megabytes(stack: Stack, process: str) -> int:
     """The most memory that a process of the lab has had."""
-    status = stack.shell(f"cat /proc/$(pgrep -of '{process}')/status")
+    status = stack.lab_shell(f"cat /proc/$(pgrep -of '{process}')/status")
     peak = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert peak
     return int(peak[1]) // 1024
@@ -79,7 +79,7 @@ def test_a_gigabyte_comes_whole_and_takes_next_to_no_memory(stack: Stack, client
 
 
 def is_packing(stack: Stack) -> bool:
-    return bool(stack.shell(f"pgrep -f '{CHILD}'", check=False))
+    return bool(stack.lab_shell(f"pgrep -f '{CHILD}'", check=False))
 
 
 def test_who_goes_away_ends_the_work(stack: Stack, client: Client, folder: Path) -> None:
@@ -92,7 +92,7 @@ def test_who_goes_away_ends_the_work(stack: Stack, client: Client, folder: Path)
 def test_an_archive_that_comes_to_no_good_end_is_cut(stack: Stack, client: Client, folder: Path) -> None:
     with closing(ask(client, folder.name)) as answer:
         assert answer.raw.read(MEGABYTE)
-        stack.shell(f"pkill -9 -f '{CHILD}'")
+        stack.lab_shell(f"pkill -9 -f '{CHILD}'")
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
             for _ in answer.iter_content(MEGABYTE):
                 pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import requests
 from pyotp import TOTP
@@ -15,7 +15,7 @@ from tests.conftest import PASSWORD
 from tests.stack.test_faults import MEGABYTE, kept_state, wait_for
 from tests.stack.test_second_factor import STATE as SECOND_FACTOR
 from tests.stack.test_second_factor import Phone, fresh_code
-from tests.stacks import DOOR, IMAGE, LAB, Stack, poll
+from tests.stacks import DOOR, IMAGE, KERNELS, LAB, Stack, poll
 
 MakeStack = Callable[..., Stack]
 FILLER, LOGINS = "/var/lib/workhorse/filler", "/var/lib/workhorse/logins.json"
@@ -27,13 +27,12 @@ def save(client: Client, path: str, content: str) -> requests.Response:
     return client.session.put(f"{client.url}/api/contents/{path}", json=body, headers=headers, timeout=60)
 
 
-def small(stack: Stack, service: str, target: str, size: str) -> None:
+def small(stack: Stack, services: str | Sequence[str], target: str, size: str) -> None:
     """Puts one of the stack's folders on a small disk in memory, which Docker mounts and unmounts."""
     options = f'{{type: tmpfs, device: tmpfs, o: "size={size},uid=1000,mode=755"}}'
-    (stack.folder / "docker-compose.override.yml").write_text(
-        f"services: {{{service}: {{volumes: [{{type: volume, source: small, target: {target}}}]}}}}\n"
-        f"volumes: {{small: {{driver: local, driver_opts: {options}}}}}\n"
-    )
+    stack.override(services, f"volumes: [{{type: volume, source: small, target: {target}}}]")
+    with (stack.folder / "docker-compose.override.yml").open("a") as file:
+        file.write(f"volumes: {{small: {{driver: local, driver_opts: {options}}}}}\n")
 
 
 def fill_state(stack: Stack) -> None:
@@ -44,7 +43,7 @@ def fill_state(stack: Stack) -> None:
 
 def test_a_full_disk_is_told_and_the_old_file_is_whole(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    small(stack, LAB, "/repositories", "20m")
+    small(stack, (LAB, KERNELS), "/repositories", "20m")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
@@ -159,7 +158,7 @@ def test_a_folder_that_was_moved_away_is_served_until_the_restart(stack: Stack, 
     stack.repositories.chmod(0o777)
     assert save(client, "moved.txt", "where am I").status_code == 201
     assert (moved / "moved.txt").read_text() == "where am I"
-    stack.compose("restart", LAB)
+    stack.compose("restart", LAB, KERNELS)
     wait_for(client)
     assert [entry["name"] for entry in client.api("GET", "contents")["content"]] == []
     assert save(client, "new.txt", "here").status_code == 201
@@ -178,7 +177,7 @@ def test_a_folder_that_was_deleted_is_told_and_every_command_still_runs(own_stac
         assert "https://localhost" in stack.workhorse("status")
         stack.repositories.mkdir()
         stack.repositories.chmod(0o777)
-        stack.compose("restart", LAB)
+        stack.compose("restart", LAB, KERNELS)
         wait_for(client)
         assert save(client, "again.txt", "x").status_code == 201
 
@@ -219,6 +218,6 @@ def test_an_unmounted_folder_is_told_and_there_again_after_a_restart(stack: Stac
     refused = save(client, "disk.txt", "y")
     assert refused.status_code >= 400
     assert "Read-only file system" in refused.json()["message"]
-    stack.compose("restart", LAB)
+    stack.compose("restart", LAB, KERNELS)
     wait_for(client)
     assert client.api("GET", "contents/disk.txt")["content"] == "x"

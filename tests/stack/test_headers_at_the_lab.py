@@ -1,4 +1,4 @@
-"""What reaches the lab of a request: none of the door's cookies, and of who asks what the door itself knows."""
+"""What reaches Jupyter of a request: none of the door's cookies, and of who asks what the door itself knows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import websocket
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.guesses import DOCKER_NETWORKS, visitor
-from tests.other_labs import heads, in_place_of_the_lab
+from tests.other_labs import heads, in_place_of, in_their_place
 from tests.sockets import connect
-from tests.stacks import Stack, new_stack, running
+from tests.stacks import KERNELS, LAB, Stack, new_stack, running
 
 # What a browser, its person or a proxy on the way may send along.
 CLAIMS = {
@@ -94,14 +94,13 @@ def ask_in_every_way(stack: Stack, client: Client) -> None:
 
 
 def asked_heads(stack: Stack, client: Client) -> list[str]:
-    """What a lab notes that stands in JupyterLab's place."""
-    with in_place_of_the_lab(stack, "noting"):
+    """What is noted by programs that stand in the two servers' places."""
+    with in_their_place(stack, "noting"):
         ask_in_every_way(stack, client)
-    found = [head for head in heads(stack) if "X-Forwarded-Host" in head]
-    assert [head.split()[1] for head in found] == [
-        "/lab", "/api/kernels", "/api/contents/x", "/api/x", "/api/kernels/x/channels", "/raw",
-    ]  # fmt: skip
-    return found
+    kernels, lab = ([head for head in heads(stack, each) if "X-Forwarded-Host" in head] for each in (KERNELS, LAB))
+    assert [head.split()[1] for head in kernels] == ["/api/kernels", "/api/kernels/x/channels"]
+    assert [head.split()[1] for head in lab] == ["/lab", "/api/contents/x", "/api/x", "/raw"]
+    return [*kernels, *lab]
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +148,9 @@ def test_no_credential_and_nothing_that_concerns_one_connection_reaches_the_lab(
 def test_what_is_the_lab_s_reaches_it(found: list[str]) -> None:
     for head in found[:-1]:
         assert lines_of(head)["X-Kept"] == ["1"]
-    assert lines_of(found[2])["Content-Length"] == ["100000"]
-    assert "Cookie" in lines_of(found[0])
+    by_path = {head.split()[1]: lines_of(head) for head in found}
+    assert by_path["/api/contents/x"]["Content-Length"] == ["100000"]
+    assert "Cookie" in by_path["/lab"]
 
 
 def test_behind_a_trusted_proxy_the_lab_learns_the_one_address_that_it_vouches_for(proxied: Stack) -> None:
@@ -161,11 +161,11 @@ def test_behind_a_trusted_proxy_the_lab_learns_the_one_address_that_it_vouches_f
 
 
 def test_what_the_door_asks_by_itself_carries_no_cookie_either(stack: Stack, authority: Path) -> None:
-    with visitor(stack, authority) as client, in_place_of_the_lab(stack, "noting"):
+    with visitor(stack, authority) as client, in_place_of(stack, KERNELS, "noting"):
         assert client.login(PASSWORD).status_code == 302
         stack.workhorse("status")
         client.session.get(f"{stack.url}/lab/api/news", timeout=20)
-        own = [head for head in heads(stack) if " /workhorse/" in head.splitlines()[0]]
+        own = [head for head in heads(stack, KERNELS) if " /workhorse/" in head.splitlines()[0]]
     assert own
     for head in own:
         assert set(map(str.lower, lines_of(head))) <= {"host", "connection", "accept", "accept-encoding", "user-agent"}

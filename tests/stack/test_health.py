@@ -1,4 +1,4 @@
-"""The health checks: the door's asks the running server over TLS that it verifies, the lab's asks JupyterLab; soon."""
+"""The health checks: the door's asks the running server over TLS that it verifies, the others' ask Jupyter; soon."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from docker.models.containers import Container
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import DOOR, LAB, Stack, poll
+from tests.stacks import DOOR, KERNELS, LAB, Stack, poll
 
 MakeStack = Callable[..., Stack]
 SECONDS_AFTER_READY = 2
-LAB_CHECK = ("/usr/bin/env", "-i", "/opt/server/bin/python", "-I", "-m", "entrypoint.lab.healthcheck")
+ANSWERS = {LAB: "JupyterLab answers.", KERNELS: "Jupyter answers."}
+JUPYTER_CHECK = ("/usr/bin/env", "-i", "/opt/server/bin/python", "-I", "-m")
 
 
 def healthcheck(stack: Stack, *options: str) -> tuple[int, str]:
@@ -24,8 +25,9 @@ def healthcheck(stack: Stack, *options: str) -> tuple[int, str]:
     return result.returncode, result.stdout.strip()
 
 
-def lab_healthcheck(stack: Stack, *options: str) -> tuple[int, str]:
-    result = stack.compose("exec", "-T", *options, LAB, *LAB_CHECK, check=False)
+def jupyter_healthcheck(stack: Stack, service: str, *options: str) -> tuple[int, str]:
+    command = [*options, service, *JUPYTER_CHECK, f"entrypoint.{service}.healthcheck"]
+    result = stack.compose("exec", "-T", *command, check=False)
     return result.returncode, result.stdout.strip()
 
 
@@ -59,19 +61,20 @@ def test_it_reports_within_two_seconds_of_readiness(own_stack: MakeStack) -> Non
     assert stack.container.attrs["Config"]["Healthcheck"]["StartInterval"] == 10**9
 
 
-def test_the_lab_s_reports_within_two_seconds_of_readiness(own_stack: MakeStack) -> None:
+@pytest.mark.parametrize("service", [LAB, KERNELS])
+def test_the_others_report_within_two_seconds_of_readiness(own_stack: MakeStack, service: str) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    stack.compose("up", "-d", "--no-build", "--wait", DOOR)
-    stack.compose("stop", "-t", "1", LAB, check=False)
+    stack.compose("up", "-d", "--no-build", "--wait")
+    stack.compose("rm", "-s", "-f", service)
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
-        stack.compose("up", "-d", "--no-build", LAB)
-        # The door keeps it waiting until there is a lab to answer.
-        assert client.is_logged_in()
+        stack.compose("up", "-d", "--no-build", service)
+        # The door keeps it waiting until there is somebody to answer.
+        client.api("GET", "contents" if service == LAB else "kernels")
         ready = datetime.now(UTC)
-        began, one_before_ended = poll(lambda: first_success(stack.lab))
+        began, one_before_ended = poll(lambda: first_success(stack.container_of(service)))
     assert (began - max(ready, one_before_ended)).total_seconds() < SECONDS_AFTER_READY
-    assert stack.lab.attrs["Config"]["Healthcheck"]["StartInterval"] == 10**9
+    assert stack.container_of(service).attrs["Config"]["Healthcheck"]["StartInterval"] == 10**9
 
 
 def test_it_ignores_proxies(stack: Stack) -> None:
@@ -81,9 +84,11 @@ def test_it_ignores_proxies(stack: Stack) -> None:
     assert healthcheck(stack, *variables) == (0, "The server answers.")
 
 
-def test_they_work_as_the_server_s_user_too(stack: Stack) -> None:
+def test_they_work_as_the_server_s_user_too(stack: Stack, client: Client) -> None:
     assert healthcheck(stack, "-u", "1000") == (0, "The server answers.")
-    assert lab_healthcheck(stack, "-u", "1000") == (0, "JupyterLab answers.")
+    client.api("GET", "kernels")
+    for service in (LAB, KERNELS):
+        assert jupyter_healthcheck(stack, service, "-u", "1000") == (0, ANSWERS[service])
 
 
 @contextmanager
@@ -96,20 +101,27 @@ def stopped(shell: Callable[[str], str], name: str) -> Iterator[None]:
         shell(f"kill -CONT $(pgrep -P 1 -f {name})")
 
 
-def test_a_door_that_hangs_is_unhealthy_and_the_lab_is_not(stack: Stack) -> None:
+def test_a_door_that_hangs_is_unhealthy_and_the_others_are_not(stack: Stack, client: Client) -> None:
+    client.api("GET", "kernels")
     with stopped(lambda script: stack.door_shell(script, user="1000"), "entrypoint.door.server"):
         status, reason = healthcheck(stack)
-        assert lab_healthcheck(stack) == (0, "JupyterLab answers.")
+        for service in (LAB, KERNELS):
+            assert jupyter_healthcheck(stack, service) == (0, ANSWERS[service])
     assert status == 1
     assert reason.startswith("The server does not answer")
 
 
-def test_a_lab_that_hangs_is_unhealthy_and_the_door_is_not(stack: Stack) -> None:
-    with stopped(stack.shell, "entrypoint.lab.server"):
-        status, reason = lab_healthcheck(stack)
+@pytest.mark.parametrize(("service", "other"), [(LAB, KERNELS), (KERNELS, LAB)])
+def test_a_jupyter_that_hangs_is_unhealthy_and_nobody_else_is(
+    stack: Stack, client: Client, service: str, other: str
+) -> None:
+    client.api("GET", "kernels")
+    with stopped(stack.shell_of(service), f"entrypoint.{service}"):
+        status, reason = jupyter_healthcheck(stack, service)
         assert healthcheck(stack) == (0, "The server answers.")
+        assert jupyter_healthcheck(stack, other) == (0, ANSWERS[other])
     assert status == 1
-    assert reason.startswith("JupyterLab does not answer")
+    assert reason.startswith("Jupyter does not answer")
 
 
 def test_a_certificate_of_another_authority_is_unhealthy(stack: Stack) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stack.test_faults import started_at
-from tests.stacks import DOOR, IMAGE, LAB, LAB_IMAGE, Stack, poll
+from tests.stacks import DOOR, IMAGE, KERNELS, LAB, LAB_IMAGE, SERVICES, Stack, poll
 
 MakeStack = Callable[..., Stack]
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
@@ -72,11 +72,11 @@ def test_another_owner_later_is_told_how_to_hand_the_home_over(own_stack: MakeSt
     stack.shell("echo kept > ~/kept; mkdir -m 700 ~/closed; touch ~/closed/file")
     os.chown(stack.repositories, 2000, 2000)
     (stack.repositories / "work.ipynb").touch()
-    stack.compose("restart", LAB)
+    stack.compose("restart", LAB, KERNELS)
     told = poll(lambda: next((line for line in stack.log().splitlines() if "hand the home over" in line), None))
     assert "belongs to user 1000, and the notebooks' folder to user 2000" in stack.log()
     stack.compose(*told.split("docker compose ")[1].split())
-    stack.compose("restart", LAB)
+    stack.compose("restart", LAB, KERNELS)
     stack.up()
     assert owner(write_a_file(stack)) == (2000, 2000)
     assert (stack.authority().read_text(), started_at(stack)) == (trusted, door)
@@ -99,7 +99,7 @@ def test_a_home_that_is_closed_to_its_owner_is_told_with_the_command_that_opens_
     assert stack.shell("cat ~/kept; stat -c %u:%a ~").split() == ["kept", "1000:700"]
 
 
-@pytest.mark.parametrize("services", [(LAB,), (DOOR, LAB)], ids=["the lab", "both"])
+@pytest.mark.parametrize("services", [(LAB, KERNELS), SERVICES], ids=["behind the door", "all"])
 @pytest.mark.parametrize("user", ["1001:1001", "123456:0"])
 def test_a_container_started_as_another_user_works(own_stack: MakeStack, user: str, services: Sequence[str]) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
@@ -201,7 +201,7 @@ def test_a_folder_that_keeps_out_its_owner_is_told_with_the_command_that_mends_i
 
 def test_a_read_only_folder_is_told(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    stack.override(LAB, "volumes:", "  - ./repositories:/repositories:ro")
+    stack.override((LAB, KERNELS), "volumes:", "  - ./repositories:/repositories:ro")
     stack.up()
     for text in (stack.log(), stack.workhorse("status")):
         assert "is mounted read-only" in text
@@ -209,7 +209,7 @@ def test_a_read_only_folder_is_told(own_stack: MakeStack) -> None:
 
 def test_a_command_of_one_s_own_runs_as_the_person(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    output = stack.compose("run", "--rm", "-T", LAB, "bash", "-c", "id -u; touch /repositories/by-hand").stdout
+    output = stack.compose("run", "--rm", "-T", KERNELS, "bash", "-c", "id -u; touch /repositories/by-hand").stdout
     assert output.split() == ["1000"]
     assert owner(stack.repositories / "by-hand") == (1000, 1000)
 
@@ -217,7 +217,7 @@ def test_a_command_of_one_s_own_runs_as_the_person(own_stack: MakeStack) -> None
 def test_groups_that_compose_gives_are_the_person_s_too(own_stack: MakeStack) -> None:
     """As for a folder that a whole laboratory shares."""
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    stack.override(LAB, 'group_add: ["2770"]')
+    stack.override((LAB, KERNELS), 'group_add: ["2770"]')
     shared = stack.repositories / "shared"
     shared.mkdir()
     os.chown(shared, 0, 2770)
@@ -227,7 +227,7 @@ def test_groups_that_compose_gives_are_the_person_s_too(own_stack: MakeStack) ->
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
         assert [each["name"] for each in client.api("GET", "contents/shared")["content"]] == ["made.txt"]
-    assert "2770" in stack.compose("exec", "-T", LAB, "bash", "-c", "id -G").stdout.split()
+    assert "2770" in stack.compose("exec", "-T", KERNELS, "bash", "-c", "id -G").stdout.split()
 
 
 @pytest.mark.parametrize("whose", [0, 1700], ids=["root's", "another's"])
@@ -249,7 +249,7 @@ def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_i
     assert told in stack.workhorse("status")
     stack.repositories.rmdir()
     disk.rename(stack.repositories)
-    stack.compose("restart", LAB)
+    stack.compose("restart", LAB, KERNELS)
     stack.up()
     assert stack.shell("ls /repositories", user="1500").split() == ["work.ipynb"]
     assert told not in stack.workhorse("status")

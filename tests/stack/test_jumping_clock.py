@@ -16,7 +16,7 @@ import pytest
 from tests.clients import Client, Kernel
 from tests.conftest import PASSWORD
 from tests.stack.test_faults import started_at
-from tests.stacks import REPOSITORY, Stack, poll
+from tests.stacks import REPOSITORY, SERVICES, Stack, poll
 
 KEPT = "cd /var/lib/workhorse; sha256sum tls/authority.pem password-hash cookie-secret"
 RENEWED = "The server gets a new certificate."
@@ -58,7 +58,10 @@ class Clock:
         service = {"environment": variables, "volumes": [mount], "user": "1000:1000"}
         # Who isn't root finds a folder that nobody has handed over.
         socket = {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,mode=0755,uid=1000"}}
-        override = {"services": {"workhorse": service, "lab": service}, "volumes": {"socket": socket}}
+        override = {
+            "services": dict.fromkeys(SERVICES, service),
+            "volumes": {"socket": socket, "kernels": socket},
+        }
         (stack.folder / "docker-compose.override.yml").write_text(json.dumps(override))
 
     def set(self, offset: str) -> None:

@@ -11,7 +11,7 @@ from requests import HTTPError
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import LAB, Stack, poll
+from tests.stacks import KERNELS, Stack, poll
 
 
 def test_what_a_notebook_writes_belongs_to_the_owner_of_the_folder(stack: Stack, client: Client) -> None:
@@ -45,7 +45,7 @@ for file in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline'
     except OSError: pass
 """
     found = client.run(look_around)
-    assert "entrypoint.lab.server" in found
+    assert "entrypoint.kernels.server" in found
     assert "entrypoint.door" not in found
     assert PASSWORD not in found
 
@@ -105,10 +105,10 @@ def test_a_project_s_files_become_its_kernel_with_one_command(stack: Stack, clie
     # Root's own line makes what is the person's.
     assert (
         "JupyterLab's launcher"
-        in stack.compose("exec", "-T", LAB, "workhorse", "kernel", "/repositories/listed").stdout
+        in stack.compose("exec", "-T", KERNELS, "workhorse", "kernel", "/repositories/listed").stdout
     )
     assert stack.shell("find /repositories/listed ~/.conda -user root | head -3") == ""
-    refused = stack.compose("exec", "-T", LAB, "workhorse", "kernel", "/repositories", check=False)
+    refused = stack.compose("exec", "-T", KERNELS, "workhorse", "kernel", "/repositories", check=False)
     assert (refused.returncode, refused.stderr.splitlines()[0]) == (
         1,
         "/repositories holds no file that describes an environment "
@@ -219,7 +219,7 @@ def test_pip_installs_into_the_environment_of_the_kernel_or_nowhere(stack: Stack
 
 def test_the_image_s_own_environment_says_how_to_change_it(stack: Stack) -> None:
     result = stack.compose(
-        "exec", "-T", "-u", "1000", LAB, "bash", "-lc", "conda install -y -p /opt/conda/envs/default cowsay",
+        "exec", "-T", "-u", "1000", KERNELS, "bash", "-lc", "conda install -y -p /opt/conda/envs/default cowsay",
         check=False,
     )  # fmt: skip
     assert result.returncode != 0

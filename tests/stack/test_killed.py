@@ -12,7 +12,7 @@ import pytest
 from docker.models.containers import Container
 
 from tests.clients import Client
-from tests.stacks import IMAGE, LAB, LAB_IMAGE, Stack, new_stack, poll, prepared
+from tests.stacks import IMAGE, KERNELS, KERNELS_IMAGE, LAB_IMAGE, SERVICES, Stack, new_stack, poll, prepared
 
 MakeStack = Callable[..., Stack]
 POINTS = 30
@@ -22,7 +22,7 @@ WORKS = "cd ~/venv/bin && test -e activate && test -e activate.fish && ./pip3 --
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: its image, the volumes that its start writes to, and how it shows that the start is over."""
+    """One of the three: its image, the volumes that its start writes to, and how it shows that the start is over."""
 
     image: str
     volumes: dict[str, str]
@@ -30,11 +30,17 @@ class Side:
 
 
 DOOR_SIDE = Side(IMAGE, {"state": "/var/lib/workhorse"}, lambda name: "made up now" in said_by(name))
-LAB_SIDE = Side(LAB_IMAGE, {"home": "/home/workhorse", "socket": "/run/lab"}, lambda name: has_socket(name))
+LAB_SIDE = Side(LAB_IMAGE, {"home": "/home/workhorse", "socket": "/run/lab"}, lambda name: has_socket(name, "lab"))
+KERNELS_SIDE = Side(
+    KERNELS_IMAGE,
+    {"home": "/home/workhorse", "kernels": "/run/kernels"},
+    lambda name: has_socket(name, "kernels"),
+)
+SIDES = (DOOR_SIDE, LAB_SIDE, KERNELS_SIDE)
 
 
-def has_socket(name: str) -> bool:
-    asked = subprocess.run(["docker", "exec", name, "/usr/bin/test", "-S", "/run/lab/socket"], check=False)
+def has_socket(name: str, service: str) -> bool:
+    asked = subprocess.run(["docker", "exec", name, "/usr/bin/test", "-S", f"/run/{service}/socket"], check=False)
     return asked.returncode == 0
 
 
@@ -67,7 +73,7 @@ def first_start_seconds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, f
     """How long a first start of each takes here and now, to its very end."""
     with prepared(new_stack(tmp_path_factory.mktemp("measured"))) as stack:
         stack.compose("create", "--no-build")
-        return {side.image: seconds_of_a_start(stack.project, side) for side in (DOOR_SIDE, LAB_SIDE)}
+        return {side.image: seconds_of_a_start(stack.project, side) for side in SIDES}
 
 
 def seconds_of_a_start(project: str, side: Side) -> float:
@@ -85,10 +91,10 @@ def test_the_start_after_a_killed_one_serves(
     stack.compose("create", "--no-build")
     killed, *_ = (
         start_and_kill(stack.project, side, 1.1 * first_start_seconds[side.image] * point / (POINTS - 1))
-        for side in (DOOR_SIDE, LAB_SIDE)
+        for side in SIDES
     )
     stack.compose("start")
-    poll(lambda: {health(stack.container), health(stack.lab)} == {"healthy"} or None, wanted="health")
+    poll(lambda: {health(stack.container_of(each)) for each in SERVICES} == {"healthy"} or None, wanted="health")
     # The last password that was shown is the one that opens, whenever the kill came.
     said = killed + stack.log()
     password = [line.split()[1] for line in said.splitlines() if "made up now" in line][-1]
@@ -116,6 +122,6 @@ UNFINISHED = {
 @pytest.mark.parametrize("damage", UNFINISHED.values(), ids=UNFINISHED.keys())
 def test_a_virtual_environment_that_was_not_made_to_its_end_is(own_stack: MakeStack, damage: str) -> None:
     stack = own_stack()
-    run = ["run", "--rm", "-T", LAB, "bash", "-euc"]
+    run = ["run", "--rm", "-T", KERNELS, "bash", "-euc"]
     stack.compose(*run, f"cd ~/venv && echo mine >mine.txt && {damage}")
     stack.compose(*run, f"{WORKS} && cd ~/venv && cat mine.txt && bin/python -c 'import numpy'")

@@ -14,7 +14,7 @@ import requests
 from tests.clients import Client
 from tests.engine import Engine, reason_for_none, second_engine
 from tests.stack.test_faults import kept_state, letters, notebook, started_at, wait_for
-from tests.stacks import DOOR, LAB, Stack, poll
+from tests.stacks import SERVICES, Stack, poll
 
 PATH = "edited/big.ipynb"
 
@@ -51,7 +51,7 @@ def test_a_killed_engine_costs_neither_state_nor_login_nor_work(
     stack = own_stack()
     stack.up()
     password, authority = stack.generated_password(), stack.authority()
-    before, started = kept_state(stack), [started_at(stack, service) for service in (DOOR, LAB)]
+    before, started = kept_state(stack), [started_at(stack, service) for service in SERVICES]
     file = stack.repositories / PATH
     file.parent.mkdir()
     file.parent.chmod(0o777)
@@ -69,7 +69,7 @@ def test_a_killed_engine_costs_neither_state_nor_login_nor_work(
         client.api("PUT", f"contents/{PATH}", type="notebook", content=notebook("c"))
         assert letters(file) == {"c"}
         assert client.run("print(6 * 7)") == "42\n"
-    assert all(started_at(stack, service) != before for service, before in zip((DOOR, LAB), started, strict=True))
+    assert all(started_at(stack, service) != before for service, before in zip(SERVICES, started, strict=True))
     with Client(stack.url, authority) as another:
         assert another.login(password).status_code == 302
     assert stack.log().count("made up now") == 1

@@ -49,7 +49,7 @@ def test_half_of_an_extension_is_told_once_and_kept_out_of_the_page(stack: Stack
     assert git.startswith("jupyterlab_git can't work here: half of it would have to be in the server")
     assert pack.startswith("jupyterlab-language-pack-de-de does nothing here")
     assert stack.log().count("jupyterlab_git can't work here") == 1
-    assert "ATTENTION     The lab says: jupyterlab_git can't work here" in stack.workhorse("status")
+    assert "ATTENTION     The kernels' server says: jupyterlab_git can't work here" in stack.workhorse("status")
     stack.shell(f"rm -r {PACK} ~/venv/share/jupyter/labextensions ~/venv/etc/jupyter")
     assert client.news() == []
 

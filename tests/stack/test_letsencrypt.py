@@ -123,7 +123,7 @@ class Lab:
 
     def up_alone(self) -> None:
         """Starts the server, and no ACME server that was stopped."""
-        self.stack.compose("up", "-d", "--no-build", "--wait", "workhorse", "lab")
+        self.stack.compose("up", "-d", "--no-build", "--wait", "workhorse", "lab", "kernels")
 
 
 @pytest.fixture(scope="module")

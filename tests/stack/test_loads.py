@@ -1,4 +1,4 @@
-"""Heavy loads in a lab of 1 GB: it survives each of them, says what became of the work, and the door hardly notices."""
+"""Heavy loads where kernels have 1 GB: each server survives, and says what became of the work; no other notices."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ import websocket
 from tests.clients import SECONDS, Client, Kernel
 from tests.conftest import PASSWORD
 from tests.stack.test_faults import MEGABYTE, texts_until_restarted
-from tests.stacks import Stack, new_stack, poll, running
+from tests.stack.test_walls import SERVERS
+from tests.stacks import DOOR, KERNELS, LAB, SERVICES, Stack, new_stack, poll, running
 
-# JupyterLab alone takes 70 MB after its start, and the door 40.
-LAB_MEGABYTES_MAX, DOOR_MEGABYTES_MAX = 400, 200
+# Each of Jupyter's servers takes 70 MB after its start, and the door 40.
+MEGABYTES_MAX = {DOOR: 200, LAB: 400, KERNELS: 400}
 PRINTED_MEGABYTES = 100
 UPLOADED_MEGABYTES = 1024
 # As JupyterLab uploads what is larger than 1 MB (packages/filebrowser/src/model.ts, CHUNK_SIZE).
 CHUNK = MEGABYTE
-SOCKETS, KERNELS = 500, 5
+SOCKETS, RUNNING = 500, 5
 # Well within the server's patience with who answers no ping, however long it takes to open all of them.
 READ_EVERY_SECONDS = 20
 FILES = 10_000
@@ -41,17 +42,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(autouse=True)
 def servers(stack: Stack) -> Iterator[None]:
-    """Sees to it that both server processes live on, and that neither takes more memory than it should."""
-    lab, door = look_at(stack.shell, "entrypoint.lab.server"), look_at(stack.door_shell, "entrypoint.door.server")
+    """Sees to it that the server processes live on, and that none takes more memory than it should."""
+    found = {service: look_at(stack, service) for service in SERVICES}
     yield
-    for before, shell, name, megabytes_max in (
-        (lab, stack.shell, "entrypoint.lab.server", LAB_MEGABYTES_MAX),
-        (door, stack.door_shell, "entrypoint.door.server", DOOR_MEGABYTES_MAX),
-    ):
-        after = look_at(shell, name)
-        print(f"the peak of {name}: {after.megabytes} MB, {before.megabytes} MB before")
+    for service, before in found.items():
+        after = look_at(stack, service)
+        print(f"the peak of {service}: {after.megabytes} MB, {before.megabytes} MB before")
         assert (after.started_at, after.process) == (before.started_at, before.process)
-        assert after.megabytes < megabytes_max
+        assert after.megabytes < MEGABYTES_MAX[service]
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,9 @@ class Server:
     megabytes: int
 
 
-def look_at(shell: Callable[[str], str], name: str) -> Server:
-    process = shell(f"pgrep -P 1 -f {name}").strip()
+def look_at(stack: Stack, service: str) -> Server:
+    shell = stack.shell_of(service)
+    process = shell(f"pgrep -P 1 -f {SERVERS[service]}").strip()
     started, status = shell(f"cut -d ' ' -f 22 /proc/{process}/stat; cat /proc/{process}/status").split("\n", 1)
     peak = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert peak
@@ -175,9 +174,10 @@ def test_a_kernel_out_of_memory_is_told_what_else_took_it(client: Client) -> Non
 
 
 def test_what_lies_in_memory_besides_the_kernels_is_bounded(stack: Stack) -> None:
-    assert in_memory(stack.shell) == {"/run/workhorse": 16, "/run/lab": 1}
-    assert in_memory(stack.door_shell) == {"/run/workhorse": 16, "/run/lab": 1, "/tmp": 64}
-    assert stack.lab.attrs["HostConfig"]["ShmSize"] == 2**30
+    assert in_memory(stack.shell) == {"/run/workhorse": 16, "/run/kernels": 1}
+    assert in_memory(stack.lab_shell) == {"/run/workhorse": 16, "/run/lab": 1, "/tmp": 256}
+    assert in_memory(stack.door_shell) == {"/run/workhorse": 16, "/run/lab": 1, "/run/kernels": 1, "/tmp": 64}
+    assert stack.kernels.attrs["HostConfig"]["ShmSize"] == 2**30
 
 
 def in_memory(shell: Callable[[str], str]) -> dict[str, int]:
@@ -187,8 +187,10 @@ def in_memory(shell: Callable[[str], str]) -> dict[str, int]:
 
 
 def test_the_limit_is_one_with_swap(stack: Stack) -> None:
-    host = stack.lab.attrs["HostConfig"]
+    host = stack.kernels.attrs["HostConfig"]
     assert host["Memory"] == host["MemorySwap"] == 2**30
+    # What people open and save takes nothing of it.
+    assert stack.lab.attrs["HostConfig"]["Memory"] == 0
 
 
 def test_a_kernel_that_prints_100_mb_leaves_both_servers_and_the_kernel_alive(client: Client) -> None:
@@ -216,16 +218,16 @@ class Reader:
 
 def test_500_websockets_are_served(client: Client) -> None:
     # Jupyter's own cost of the n-th websocket to one kernel grows with n, so there are several.
-    reader, kernels = Reader(), [client.start_kernel() for _ in range(KERNELS)]
-    for _ in range(SOCKETS // KERNELS - 1):
+    reader, kernels = Reader(), [client.start_kernel() for _ in range(RUNNING)]
+    for _ in range(SOCKETS // RUNNING - 1):
         for kernel in kernels:
             Kernel(client, kernel.id)
         reader.read(client.kernels)
     connections = [client.api("GET", f"kernels/{kernel.id}")["connections"] for kernel in kernels]
-    assert connections == [SOCKETS // KERNELS] * KERNELS
-    for number, kernel in enumerate(client.kernels[-KERNELS:]):
+    assert connections == [SOCKETS // RUNNING] * RUNNING
+    for number, kernel in enumerate(client.kernels[-RUNNING:]):
         assert kernel.run(f"print({number})") == f"{number}\n"
-    while len(client.kernels) > KERNELS:
+    while len(client.kernels) > RUNNING:
         client.kernels.pop().socket.close()
         reader.read(client.kernels)
     poll(

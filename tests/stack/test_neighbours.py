@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import requests
 
-from entrypoint.lab.errands import SECONDS as HANGING_SECONDS
+from entrypoint.jupyter.errands import SECONDS as HANGING_SECONDS
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import LAB, Stack, poll
+from tests.stacks import KERNELS, SERVICES, Stack, poll
 
 MakeStack = Callable[..., Stack]
 DISK_MEGABYTES = 64
@@ -89,7 +89,7 @@ def test_a_disk_that_hangs_holds_up_nobody_else(disk: Path, own_stack: MakeStack
             for answer in waiting:
                 assert answer.result().status_code == 503
                 assert f"has not answered for {HANGING_SECONDS:g} seconds" in answer.result().json()["message"]
-            for container in (stack.container, stack.lab):
+            for container in map(stack.container_of, SERVICES):
                 assert container.attrs["State"]["Health"]["Status"] == "healthy"
         poll(lambda: save(client, "old.txt", "last").ok or None, wanted="a disk that answers again")
         assert (disk / "old.txt").read_text() == "last"
@@ -165,9 +165,9 @@ except RuntimeError as error: print(error)
 """
 
 
-def test_a_kernel_that_uses_up_the_processes_leaves_both_servers_their_own(own_stack: MakeStack) -> None:
+def test_a_kernel_that_uses_up_the_processes_leaves_the_servers_their_own(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    stack.override(LAB, f"pids_limit: {PROCESSES}")
+    stack.override(KERNELS, f"pids_limit: {PROCESSES}")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         assert client.login(PASSWORD).status_code == 302
@@ -180,22 +180,22 @@ def test_a_kernel_that_uses_up_the_processes_leaves_both_servers_their_own(own_s
                 assert save(other, "a.txt", "saved").ok
         assert stack.url.rpartition(":")[2] in stack.workhorse("status")
         assert stack.workhorse("healthcheck") == "The server answers.\n"
-        check = ["/opt/server/bin/python", "-I", "-m", "entrypoint.lab.healthcheck"]
-        assert stack.compose("exec", "-T", LAB, *check).stdout == "JupyterLab answers.\n"
+        check = ["/opt/server/bin/python", "-I", "-m", "entrypoint.kernels.healthcheck"]
+        assert stack.compose("exec", "-T", KERNELS, *check).stdout == "Jupyter answers.\n"
         kernel.shut_down()
         assert client.run("print(6 * 7)") == "42\n"
 
 
-def test_the_door_and_its_status_answer_where_the_lab_has_no_process_left(own_stack: MakeStack) -> None:
+def test_the_door_and_its_status_answer_where_kernels_have_no_process_left(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    stack.override(LAB, "pids_limit: 300")
+    stack.override(KERNELS, "pids_limit: 300")
     stack.up()
     code = "import os, time\nwhile True:\n  try: os.fork() or time.sleep(1e5)\n  except OSError: time.sleep(1e5)"
     # Past the limit of kernels and terminals, by Docker's own way in.
-    stack.compose("exec", "-d", "-u", "1000", LAB, "python", "-c", code)
+    stack.compose("exec", "-d", "-u", "1000", KERNELS, "python", "-c", code)
     poll(lambda: "esource temporarily unavailable" in forked(stack) or None, wanted="the end of the processes")
     assert "  Workhorse\n" in stack.workhorse("status")
-    # Nor has it a share in what the lab may start.
+    # Nor has it a share in what kernels may start.
     with Client(stack.url, stack.authority()) as client:
         assert client.login(PASSWORD).status_code == 302
 
@@ -203,4 +203,4 @@ def test_the_door_and_its_status_answer_where_the_lab_has_no_process_left(own_st
 def forked(stack: Stack) -> str:
     """What a program says that starts one more process, or Docker, which needs some for it."""
     python = ["/opt/server/bin/python", "-I", "-c", "import os; os.fork() or os._exit(0)"]
-    return stack.compose("exec", "-T", "-u", "1000", LAB, *python, check=False).stderr
+    return stack.compose("exec", "-T", "-u", "1000", KERNELS, *python, check=False).stderr

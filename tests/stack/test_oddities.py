@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients import SECONDS, Client
 from tests.conftest import PASSWORD
-from tests.stacks import LAB, Stack
+from tests.stacks import KERNELS, LAB, Stack
 
 MakeStack = Callable[..., Stack]
 STATE = (
@@ -24,8 +24,9 @@ OF_A_PAGE = (
     ".jupyter/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 )
 KERNEL = "/repositories/.venv/share/jupyter/kernels/python3/kernel.json"
-RUNNING, LAB_RUNNING = "certificates.json own-certificate.json share-ca", "jupyter_server_config.json"
-SOCKET = "/run/lab/socket"
+RUNNING = "certificates.json own-certificate.json share-ca"
+LAB_RUNNING, KERNELS_RUNNING = "jupyter_server_config.json", "kernels_server_config.json"
+LAB_SOCKET, KERNELS_SOCKET = "/run/lab/socket", "/run/kernels/socket"
 CLOSED = "for-root-s-eyes"
 
 
@@ -35,12 +36,14 @@ def test_what_never_ends_holds_up_neither_a_start_nor_the_server(own_stack: Make
     stack.up()
     plant = f'for f in $FILES; do mkdir -p "$(dirname "$f")"; rm -rf "$f"; {oddity}; done'
     stack.door_shell(f"cd /var/lib/workhorse; FILES='{STATE}'; {plant}", user="1000")
-    stack.shell(f"cd; FILES='{HOME} {OF_A_PAGE} {KERNEL} {SOCKET}'; {plant}")
+    stack.shell(f"cd; FILES='{HOME} {OF_A_PAGE} {KERNEL} {KERNELS_SOCKET}'; {plant}")
+    stack.lab_shell(f"FILES='{LAB_SOCKET}'; {plant}")
     stack.compose("restart", "-t", "1")
     stack.up()
     assert "Traceback" not in stack.log()
     stack.door_shell(f"cd /run/workhorse/server; FILES='{RUNNING}'; {plant}", user="1000")
-    stack.shell(f"cd /run/workhorse/server; FILES='{LAB_RUNNING}'; {plant}")
+    stack.lab_shell(f"cd /run/workhorse/server; FILES='{LAB_RUNNING}'; {plant}")
+    stack.shell(f"cd /run/workhorse/server; FILES='{KERNELS_RUNNING}'; {plant}")
     # What JupyterLab opens for each page.
     stack.shell(f"cd; FILES='{OF_A_PAGE}'; {plant}")
     stack.workhorse("status")
@@ -59,8 +62,9 @@ def test_nothing_of_a_file_of_root_s_goes_through_a_link_to_it(own_stack: MakeSt
     closed = stack.certificates / "closed.json"
     closed.write_text(f'{{"ServerApp": {{"custom_display_url": "{CLOSED}"}}}}')
     closed.chmod(0o600)
-    # As the door has it, for a person who gives the folder to the lab too.
-    stack.override(LAB, "volumes: [./certificates:/certificates:ro]")
+    # As the door has it, for a person who gives the folder to the others too.
+    override = "".join(f"  {each}: {{volumes: [./certificates:/certificates:ro]}}\n" for each in (LAB, KERNELS))
+    (stack.folder / "docker-compose.override.yml").write_text(f"services:\n{override}")
     stack.up()
     plant = 'for f in $FILES; do mkdir -p "$(dirname "$f")"; rm -rf "$f"; ln -s /certificates/closed.json "$f"; done'
     stack.door_shell(f"cd /var/lib/workhorse; FILES='{STATE}'; {plant}", user="1000")
@@ -75,4 +79,4 @@ def test_nothing_of_a_file_of_root_s_goes_through_a_link_to_it(own_stack: MakeSt
             assert (answer.status_code, CLOSED in answer.text) == (200, False)
     assert CLOSED not in stack.log() + stack.workhorse("status")
     look = f"grep -rlsI {CLOSED} /var/lib/workhorse /home/workhorse /run/workhorse /tmp /repositories || true"
-    assert (stack.door_shell(look, user="1000"), stack.shell(look)) == ("", "")
+    assert (stack.door_shell(look, user="1000"), stack.lab_shell(look), stack.shell(look)) == ("", "", "")

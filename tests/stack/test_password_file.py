@@ -9,7 +9,7 @@ import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import DOOR, LAB, Stack
+from tests.stacks import DOOR, KERNELS, LAB, Stack
 
 MakeStack = Callable[..., Stack]
 MOUNTED = "/run/secrets/jupyter_password"
@@ -76,10 +76,10 @@ def test_a_new_password_in_the_file_counts_once_what_is_told_is_done(own_stack: 
     assert_it_opens_and_no_notebook_finds_it(stack)
 
 
-def test_where_door_and_lab_are_started_as_one_user_no_notebook_can_read_it(own_stack: MakeStack) -> None:
+def test_where_all_are_started_as_one_user_no_notebook_can_read_it(own_stack: MakeStack) -> None:
     stack = with_password_file(own_stack, 1000, 0o600)
     as_user = '{user: "1000:1000"}'
-    override = f"services: {{{DOOR}: {as_user}, {LAB}: {as_user}}}\n"
+    override = f"services: {{{DOOR}: {as_user}, {LAB}: {as_user}, {KERNELS}: {as_user}}}\n"
     (stack.folder / "docker-compose.override.yml").write_text(override)
     stack.up()
     assert_it_opens_and_no_notebook_finds_it(stack)

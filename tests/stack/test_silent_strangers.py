@@ -27,7 +27,7 @@ from tests.handshakes import Beside
 from tests.pki import University, replace_file
 from tests.sockets import Form
 from tests.stack.test_fuzz import server_memory
-from tests.stacks import IMAGE, Stack, new_stack, poll, prepared
+from tests.stacks import IMAGE, KERNELS, LAB, Stack, new_stack, poll, prepared
 
 PORT = 8888
 # What Docker gave until Engine 29, or as much as this machine lets it give.
@@ -53,7 +53,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 
 
 def limit(stack: Stack, soft: int, hard: int) -> None:
-    """Files for door and lab; the door, which has no limit of memory, gets one for the crowd."""
+    """Files for all three; the door, which has no limit of memory, gets one for the crowd."""
     (stack.folder / "docker-compose.override.yml").write_text(f"""
 services:
   workhorse:
@@ -62,6 +62,8 @@ services:
     mem_limit: {DOOR_MEMORY}
     memswap_limit: {DOOR_MEMORY}
   lab:
+    ulimits: *ulimits
+  kernels:
     ulimits: *ulimits
 """)
 
@@ -229,12 +231,13 @@ def test_kernels_have_the_limit_of_files_that_docker_gives(own_stack: Callable[.
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     limit(stack, 1024, 4096)
     stack.up()
-    limits = "grep 'Max open files' /proc/$(pgrep -P 1 -f entrypoint.{}.server)/limits"
-    for server in (stack.shell(limits.format("lab")), stack.door_shell(limits.format("door"), user="1000")):
-        assert server.split()[3:5] == ["4096", "4096"]
     with Client(stack.url, stack.authority()) as client:
         assert client.login(PASSWORD).status_code == 302
         assert client.run("import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))") == "(1024, 4096)\n"
+    limits = "grep 'Max open files' /proc/$(pgrep -P 1 -f entrypoint.{})/limits"
+    servers = [stack.shell_of(each)(limits.format(each)) for each in (LAB, KERNELS)]
+    for server in (*servers, stack.door_shell(limits.format("door"), user="1000")):
+        assert server.split()[3:5] == ["4096", "4096"]
 
 
 def test_2600_silent_strangers_cost_no_kernel_its_variables(own_stack: Callable[..., Stack]) -> None:

@@ -15,7 +15,7 @@ from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.guesses import DOCKER_NETWORKS
 from tests.sockets import Form, connect
-from tests.stacks import Stack, poll
+from tests.stacks import SERVICES, Stack, poll
 
 CODE = """
 import subprocess, time, pathlib
@@ -44,7 +44,7 @@ def test_stop_ends_a_busy_kernel_and_its_children_within_five_seconds(own_stack:
         poll(lambda: (stack.repositories / "running").exists(), wanted="the busy kernel")
         asked = int(time.time())
         stack.compose("stop")
-    for container in (stack.container, stack.lab):
+    for container in map(stack.container_of, SERVICES):
         state = container.attrs["State"]
         assert datetime.fromisoformat(state["FinishedAt"]).timestamp() - killed_at(container, asked) < SECONDS
         # 137 would mean that Docker lost its patience, 143 that the signal was not handled.
@@ -64,5 +64,5 @@ def test_guesses_that_wait_for_their_check_hold_up_no_stop(own_stack: Callable[.
         stack.told("A wrong password")
         stack.compose("stop", "-t", str(SECONDS))
         assert stack.log().count("A wrong password") < GUESSES
-    for container in (stack.container, stack.lab):
+    for container in map(stack.container_of, SERVICES):
         assert container.attrs["State"]["ExitCode"] == 0

@@ -77,6 +77,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def paths(stack: Stack, authority: Path) -> Iterator[list[str]]:
     """An address for each handler, and some that exist."""
+    with Client(stack.url, authority) as owner:
+        assert owner.login(PASSWORD).status_code == 302
+        owner.api("GET", "kernels")
     registered = handlers(stack)
     assert {"TermSocket", "KernelWebsocketHandler", "LabHandler", "ContentsHandler"} <= {
         each.name.rsplit(".")[-1] for each in registered
@@ -202,7 +205,7 @@ def test_a_shared_authority_is_all_that_opens_besides(stack: Stack, authority: P
         stack.door_shell("rm /run/workhorse/server/share-ca", check=False)
 
 
-def test_the_lab_has_not_heard_of_any_of_it(stack: Stack, authority: Path, answers: list[Answer]) -> None:
+def test_nobody_behind_the_door_has_heard_of_any_of_it(stack: Stack, authority: Path, answers: list[Answer]) -> None:
     """Nor of what the tests before have asked."""
     assert answers
     assert asked(stack) == ["POST /api/kernels", "POST /api/terminals"], "what the owner asks for in the beginning"

@@ -13,7 +13,7 @@ def test_each_start_empties_the_temporary_files_and_follows_no_link(stack: Stack
     (stack.repositories / "kept" / "file").touch()
     stack.shell("mkdir -p /tmp/a/b && ln -s /repositories/kept /tmp/a/link && ln -s /repositories/kept /tmp && "
                 "mkfifo /tmp/pipe && chmod 500 /tmp/a/b /tmp/a && ls -A /tmp | grep -q pipe")  # fmt: skip
-    stack.compose("restart", "lab")
+    stack.compose("restart", "kernels")
     stack.up()
     poll(lambda: not stack.shell("ls -A /tmp").strip() or None, wanted="an empty folder")
     assert [path.name for path in (stack.repositories / "kept").iterdir()] == ["file"]
@@ -22,7 +22,7 @@ def test_each_start_empties_the_temporary_files_and_follows_no_link(stack: Stack
 def test_many_temporary_files_hold_up_no_start_and_new_ones_stay(stack: Stack) -> None:
     """The start comes to its end by a deadline of the stack's own; the deleting takes as long as it takes."""
     stack.shell("""/opt/server/bin/python -c "for n in range(50_000): open(f'/tmp/{n}', 'x').close()" """)
-    stack.compose("restart", "lab")
+    stack.compose("restart", "kernels")
     stack.up()
     stack.shell("touch /tmp/new")
     poll(lambda: stack.shell("ls -A /tmp").split() == ["new"] or None, wanted="nothing but the new file")

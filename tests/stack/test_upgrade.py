@@ -17,11 +17,12 @@ import pytest
 from entrypoint.door.state import LAYOUT
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import DOOR, LAB, MACHINE_AUTHORITIES, REPOSITORY, Stack, poll
+from tests.stacks import DOOR, KERNELS, LAB, MACHINE_AUTHORITIES, REPOSITORY, Stack, poll
 
 STAND_IN_BASE = "workhorse-base:local"
-# The last one whose state had no number of its layout yet, and the last whose notebooks ran beside the server.
-FIRST_VERSION, ONE_CONTAINER = "cf76978", "dd477d0"
+# The last one whose state had no number of its layout yet, the last whose notebooks ran beside the server, and the last
+# whose kernels ran beside JupyterLab.
+FIRST_VERSION, ONE_CONTAINER, TWO_SERVICES = "cf76978", "dd477d0", "84202f9"
 IMAGES, CERTIFICATE = "images.yml", "/var/lib/workhorse/tls/server.pem"
 SETTING = ".jupyter/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 
@@ -52,6 +53,7 @@ class OldStack(Stack):
         return ["-f", str(self.old.folder / "docker-compose.yml"), "-f", str(self.old.folder / IMAGES)]
 
     def shell(self, script: str, user: str = "1000", check: bool = True) -> str:
+        # Where notebooks run, in each version.
         service = self.old.services[-1]
         return self.compose("exec", "-T", "-u", user, service, "/bin/bash", "-lc", script, check=check).stdout
 
@@ -67,8 +69,8 @@ def layout_of(commit: str) -> int:
 
 @pytest.fixture(
     scope="module",
-    params=[FIRST_VERSION, ONE_CONTAINER, "HEAD~1"],
-    ids=["first version", "one container", "previous commit"],
+    params=[FIRST_VERSION, ONE_CONTAINER, TWO_SERVICES, "HEAD~1"],
+    ids=["first version", "one container", "two services", "previous commit"],
 )
 def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldVersion]:
     commit = request.param
@@ -77,12 +79,12 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("old")
     with tarfile.open(fileobj=io.BytesIO(git("archive", commit).stdout)) as archive:
         archive.extractall(folder, filter="data")
-    services = (DOOR, LAB) if has(commit, "entrypoint/lab/__main__.py") else (DOOR,)
+    services = (DOOR, *(each for each in (LAB, KERNELS) if has(commit, f"entrypoint/{each}/__main__.py")))
     # Runs beside this one may be of another commit.
     images = {service: f"workhorse-test-{secrets.token_hex(4)}" for service in services}
-    targets = {DOOR: ["--target=door"], LAB: ["--target=lab"]} if LAB in services else {DOOR: []}
     for service, image in images.items():
-        build(folder, image, targets[service])
+        target = "door" if service == DOOR else service
+        build(folder, image, [f"--target={target}"] if len(services) > 1 else [])
     named = ", ".join(f"{service}: {{image: {image}}}" for service, image in images.items())
     (folder / IMAGES).write_text(f"services: {{{named}}}\n")
     has_second_factor = b"second_factor.py\n" in git("ls-tree", "-r", "--name-only", commit).stdout

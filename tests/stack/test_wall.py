@@ -13,7 +13,7 @@ import pytest
 
 from tests.clients import SECONDS, Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack, new_stack, poll, running
+from tests.stacks import SERVICES, Stack, new_stack, poll, running
 
 STATE = "/var/lib/workhorse"
 SECRETS = ("password-hash", "cookie-secret", "device-secret", "tls/server.pem", "tls/authority.pem")
@@ -123,7 +123,8 @@ try:
     os.mknod("/tmp/disk", 0o60600, os.makedev(8, 0)); print(open("/tmp/disk", "rb").read(4096))
 except OSError as error:
     print(error)
-print(subprocess.run(["sh", "-c", "cat /proc/mounts; ls -la /run/secrets /run/lab /certificates"], capture_output=True))
+look = "cat /proc/mounts; ls -la /run/secrets /run/kernels /run/lab /certificates"
+print(subprocess.run(["sh", "-c", look], capture_output=True))
 """,
     "the door, asked by its address and its name": """
 import socket, ssl
@@ -181,11 +182,11 @@ def test_a_notebook_finds_nothing_of_the_state_in(walled: Walled, what: str) -> 
     assert walled.state() == before
 
 
-def test_door_and_lab_share_no_namespace_and_a_notebook_makes_none(walled: Walled) -> None:
+def test_the_three_share_no_namespace_and_a_notebook_makes_none(walled: Walled) -> None:
     kinds = ("pid", "mnt", "ipc", "net", "uts")
     look = "; ".join(f"readlink /proc/self/ns/{kind}" for kind in kinds)
-    lab, door = walled.stack.shell(look).split(), walled.stack.door_shell(look).split()
-    assert len(set(lab) & set(door)) == 0 and len(lab) == len(door) == len(kinds)
+    seen = [namespace for service in SERVICES for namespace in walled.stack.shell_of(service)(look).split()]
+    assert len(set(seen)) == len(seen) == len(kinds) * len(SERVICES)
     code = (
         "import ctypes, os\nlibc = ctypes.CDLL(None)\n"
         "print([libc.unshare(flag) for flag in (0x20000, 0x10000000, 0x40000000, 0x20000000)], "
@@ -195,18 +196,21 @@ def test_door_and_lab_share_no_namespace_and_a_notebook_makes_none(walled: Walle
     assert walled.client.run(code).startswith("[-1, -1, -1, -1] -1 ")
 
 
-def test_no_signal_of_a_notebook_reaches_the_door(walled: Walled) -> None:
+def test_no_signal_of_a_notebook_reaches_the_door_or_the_lab(walled: Walled) -> None:
     started = walled.stack.container.attrs["State"]["StartedAt"]
+    kernels_started = walled.stack.kernels.attrs["State"]["StartedAt"]
     lab_started = walled.stack.lab.attrs["State"]["StartedAt"]
     kernel = walled.client.start_kernel()
     kernel.send(
         "import os, signal; os.kill(1, signal.SIGKILL); os.kill(1, signal.SIGTERM); os.kill(-1, signal.SIGKILL)"
     )
     poll(
-        lambda: walled.stack.lab.attrs["State"]["StartedAt"] != lab_started or None, wanted="a lab that Docker restarts"
+        lambda: walled.stack.kernels.attrs["State"]["StartedAt"] != kernels_started or None,
+        wanted="kernels that Docker restarts",
     )
-    poll(lambda: walled.stack.lab.attrs["State"]["Health"]["Status"] == "healthy" or None, wanted="the lab")
+    poll(lambda: walled.stack.kernels.attrs["State"]["Health"]["Status"] == "healthy" or None, wanted="kernels")
     assert walled.stack.container.attrs["State"]["StartedAt"] == started
+    assert walled.stack.lab.attrs["State"]["StartedAt"] == lab_started
     assert walled.client.is_logged_in()
 
 
@@ -330,7 +334,8 @@ for folder in ("venv/bin", ".local/bin", "bin"):
             file.write_text({TRAP!r}); file.chmod(0o755)
 print(os.readlink("/proc/self/ns/pid"), os.getuid())
 """
-    lab = walled.client.run(plant).split()
+    kernels = walled.client.run(plant).split()
+    lab = walled.stack.lab_shell("readlink /proc/self/ns/pid").split()
     checked = len(walled.stack.container.attrs["State"]["Health"]["Log"])
     for command in ("status", "audit", "check", "renew", "ca"):
         walled.stack.workhorse(command, check=False)
@@ -343,7 +348,7 @@ print(os.readlink("/proc/self/ns/pid"), os.getuid())
     as_person = "/usr/bin/setpriv --reuid 1000 --regid 1000 --clear-groups "
     walled.stack.shell(f"{as_person} /home/workhorse/venv/bin/julia || true", user="0")
     ran = (walled.stack.repositories / "ran").read_text().split()
-    assert set(ran) == set(lab), "a program ran elsewhere, or saw something there"
+    assert set(kernels) <= set(ran) <= {*kernels, *lab}, "a program ran elsewhere, or saw something there"
     traps = "grep -l /repositories/ran {venv/bin,.local/bin,bin}/*"
     walled.stack.shell(f"cd /home/workhorse && {as_person} rm -f $({traps}) /repositories/ran", user="0")
 
@@ -392,7 +397,7 @@ c.IdentityProvider.cookie_name = "username-localhost"
 
 @pytest.mark.parametrize("kind", ["py", "json"])
 def test_no_personal_setting_of_jupyter_s_opens_the_wall(walled: Walled, kind: str) -> None:
-    """Whatever it brings about is in the lab; the door asks for the password as before."""
+    """Whatever it brings about is behind the door, which asks for the password as before."""
     file = f"~/.jupyter/jupyter_server_config.{kind}"
     settings = re.findall(r"^c\.(\w+)\.(\w+) = (.*)$", HOOKS, re.MULTILINE)
     sections: dict[str, dict[str, object]] = {}
@@ -402,22 +407,25 @@ def test_no_personal_setting_of_jupyter_s_opens_the_wall(walled: Walled, kind: s
     content = HOOKS if kind == "py" else json.dumps(sections)
     walled.stack.shell(f"mkdir -p ~/.jupyter && cat >{file} <<'END'\n{content}\nEND")
     before = walled.state()
-    walled.stack.compose("restart", "-t", "1", "lab")
+    walled.stack.compose("restart", "-t", "1", "lab", "kernels")
     walled.stack.compose("up", "-d", "--no-build", check=False)
-    asked = [f"{walled.stack.url}{path}" for path in ("/lab", "/api/contents", "/static/password-hash", "/templates/x")]
+    paths = ("/lab", "/api/contents", "/static/password-hash", "/templates/x", "/api/kernels", "/api/terminals")
+    asked = [f"{walled.stack.url}{path}" for path in paths]
     said = [f"{(answer := walled.client.session.get(url, timeout=60)).headers} {answer.text}" for url in asked]
     # With all of this, JupyterLab runs.
     assert "jupyter-config-data" in said[0]
     with Client(walled.stack.url, walled.client.authority) as stranger:
         assert stranger.session.get(f"{walled.stack.url}/api/contents", timeout=SECONDS).status_code == 403
-        assert stranger.session.get(f"{walled.stack.url}/api/contents?token=known", timeout=SECONDS).status_code == 403
+        for path in ("contents", "kernels"):
+            url = f"{walled.stack.url}/api/{path}?token=known"
+            assert stranger.session.get(url, timeout=SECONDS).status_code == 403
         assert stranger.login("").status_code == 401
     hooks = walled.stack.repositories / "hooked"
     hooked = hooks.read_text() if hooks.exists() else ""
     walled.stack.compose(
         "run", "--rm", "-T", "-u", "1000", "--entrypoint", "/bin/rm", "lab", file.replace("~", "/home/workhorse")
     )
-    walled.stack.compose("restart", "-t", "1", "lab")
+    walled.stack.compose("restart", "-t", "1", "lab", "kernels")
     walled.stack.up()
     walled.assert_nothing_of_it_in("\n".join([*said, hooked]))
     assert "True" not in {line.split()[2] for line in hooked.splitlines()}
@@ -427,24 +435,26 @@ def test_no_personal_setting_of_jupyter_s_opens_the_wall(walled: Walled, kind: s
     assert walled.client.is_logged_in()
 
 
-def test_docker_itself_tells_the_lab_no_secret(walled: Walled) -> None:
-    attributes = json.dumps(walled.stack.lab.attrs)
-    walled.assert_nothing_of_it_in(attributes)
-    mounts = {mount["Destination"]: mount.get("Name", mount["Source"]) for mount in walled.stack.lab.attrs["Mounts"]}
-    assert set(mounts) == {"/repositories", "/home/workhorse", "/tmp", "/run/lab", "/run/secrets/ca"}
+def test_docker_itself_tells_what_stands_behind_the_door_no_secret(walled: Walled) -> None:
+    both = {"/repositories", "/home/workhorse", "/run/secrets/ca"}
+    expected = {"lab": both | {"/run/lab"}, "kernels": both | {"/tmp", "/run/kernels"}}
+    for service, places in expected.items():
+        attributes = walled.stack.container_of(service).attrs
+        walled.assert_nothing_of_it_in(json.dumps(attributes))
+        assert {mount["Destination"] for mount in attributes["Mounts"]} == places
     door = {mount["Destination"]: mount["RW"] for mount in walled.stack.container.attrs["Mounts"]}
-    assert door == {STATE: True, "/certificates": False, "/run/lab": False, "/run/secrets/ca": False,
-                    "/run/secrets/jupyter_password": False}  # fmt: skip
+    assert door == {STATE: True, "/certificates": False, "/run/lab": False, "/run/kernels": False,
+                    "/run/secrets/ca": False, "/run/secrets/jupyter_password": False}  # fmt: skip
 
 
 def test_a_link_in_the_socket_s_place_leads_nowhere(walled: Walled) -> None:
-    walled.stack.shell(f"cd /run/lab && mv socket kept && ln -s {STATE}/cookie-secret socket")
+    walled.stack.shell(f"cd /run/kernels && mv socket kept && ln -s {STATE}/cookie-secret socket")
     with Client(walled.stack.url, walled.client.authority) as stranger:
         assert stranger.session.get(f"{walled.stack.url}/login", timeout=SECONDS).status_code == 200
     report = walled.stack.workhorse("status", check=False)
     walled.assert_nothing_of_it_in(report + walled.stack.log())
-    walled.stack.shell("cd /run/lab && rm socket && mv kept socket")
-    assert walled.client.is_logged_in()
+    walled.stack.shell("cd /run/kernels && rm socket && mv kept socket")
+    assert walled.client.api("GET", "kernels") == []
 
 
 def test_the_wall_s_keeper_is_not_the_folder_s_owner(tmp_path: Path) -> None:

@@ -8,31 +8,27 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from docker.models.containers import Container
 
 from entrypoint.settings.settings import variable_names
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import DOOR, LAB, REPOSITORY, Stack
+from tests.stacks import DOOR, KERNELS, LAB, REPOSITORY, Stack
 
 # Volumes, the notebooks, and what is in memory; devices and /proc have tests of their own.
-WRITABLE = ("/repositories", "/home/workhorse", "/tmp", "/run/workhorse/server", "/run/lab", "/dev/shm")
-SERVERS = {DOOR: "entrypoint.door.server", LAB: "entrypoint.lab.server"}
+WRITABLE = ("/repositories", "/home/workhorse", "/tmp", "/run/workhorse/server", "/run/kernels", "/dev/shm")
+SERVERS = {DOOR: "entrypoint.door.server", LAB: "entrypoint.lab.server", KERNELS: "entrypoint.kernels"}
 CAPABILITIES = {
-    # Hostile files lie before the lab's start alone, and that one may pass no lock.
+    # Hostile files lie before the others' starts alone, and those may pass no lock.
     LAB: {"CHOWN", "SETGID", "SETPCAP", "SETUID"},
+    KERNELS: {"CHOWN", "SETGID", "SETPCAP", "SETUID"},
     DOOR: {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETPCAP", "SETUID"},
 }
-
-
-def shell_of(stack: Stack, service: str) -> Callable[[str], str]:
-    return stack.door_shell if service == DOOR else stack.shell
 
 
 @pytest.mark.parametrize(("service", "server"), SERVERS.items())
 def test_a_server_has_no_rights_but_its_user_s(stack: Stack, service: str, server: str) -> None:
     for process in ("1", f"$(pgrep -P 1 -f {server})"):
-        status = shell_of(stack, service)(f"cat /proc/{process}/status")
+        status = stack.shell_of(service)(f"cat /proc/{process}/status")
         assert "Uid:\t1000\t1000\t1000\t1000" in status
         assert "NoNewPrivs:\t1" in status
         assert "Seccomp:\t2" in status
@@ -40,13 +36,9 @@ def test_a_server_has_no_rights_but_its_user_s(stack: Stack, service: str, serve
             assert f"Cap{kind}:\t0000000000000000" in status
 
 
-def container_of(stack: Stack, service: str) -> Container:
-    return stack.container if service == DOOR else stack.lab
-
-
 @pytest.mark.parametrize(("service", "needed"), CAPABILITIES.items())
 def test_a_start_has_the_capabilities_that_it_needs_and_no_other(stack: Stack, service: str, needed: set[str]) -> None:
-    host = container_of(stack, service).attrs["HostConfig"]
+    host = stack.container_of(service).attrs["HostConfig"]
     assert host["CapDrop"] == ["ALL"]
     added = {name.removeprefix("CAP_") for name in host["CapAdd"]}
     assert added == needed
@@ -55,7 +47,7 @@ def test_a_start_has_the_capabilities_that_it_needs_and_no_other(stack: Stack, s
 
 @pytest.mark.parametrize("service", SERVERS)
 def test_no_process_of_root_is_left(stack: Stack, service: str) -> None:
-    rows = container_of(stack, service).top(ps_args="-eo uid,pid,args")["Processes"]
+    rows = stack.container_of(service).top(ps_args="-eo uid,pid,args")["Processes"]
     servers = [row for row in rows if "healthcheck" not in " ".join(row)]
     assert len(servers) >= 2
     assert {row[0] for row in servers} == {"1000"}
@@ -138,8 +130,8 @@ found["mounts"] = [line.split()[4] for line in open("/proc/self/mountinfo")]
     found = from_kernel(client, code)
     assert [path for path in found["sockets"] if not path.startswith(WRITABLE)] == []
     assert [path for path in found["sockets"] if "docker" in path or "containerd" in path] == []
-    binds = {mount["Destination"] for mount in stack.lab.attrs["Mounts"]}
-    assert binds == {"/repositories", "/home/workhorse", "/tmp", "/run/lab", "/run/secrets/ca"}
+    binds = {mount["Destination"] for mount in stack.kernels.attrs["Mounts"]}
+    assert binds == {"/repositories", "/home/workhorse", "/tmp", "/run/kernels", "/run/secrets/ca"}
     host_s = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
     of_the_engine = ("/proc", "/sys", "/dev", "/run/workhorse", "/")
     rest = {path for path in found["mounts"] if path not in binds | host_s}
@@ -151,29 +143,40 @@ found["mounts"] = [line.split()[4] for line in open("/proc/self/mountinfo")]
 def test_the_door_mounts_nothing_that_people_s_code_can_write_to(stack: Stack) -> None:
     mounts = {mount["Destination"]: mount for mount in stack.container.attrs["Mounts"]}
     assert mounts.keys() == {
-        "/certificates", "/var/lib/workhorse", "/run/lab", "/run/secrets/ca", "/run/secrets/jupyter_password",
+        "/certificates", "/var/lib/workhorse", "/run/lab", "/run/kernels", "/run/secrets/ca",
+        "/run/secrets/jupyter_password",
     }  # fmt: skip
     # Docker's secrets from files are mounted read-only by Compose.
     assert {place for place, mount in mounts.items() if mount["RW"]} == {"/var/lib/workhorse"}
-    shared = {mount.get("Name") for mount in stack.lab.attrs["Mounts"] if mount["Type"] == "volume"}
-    assert mounts["/var/lib/workhorse"]["Name"] not in shared
-    assert mounts["/run/lab"]["Name"] in shared
+    lab, kernels = (
+        {mount.get("Name") for mount in each.attrs["Mounts"] if mount["Type"] == "volume"}
+        for each in (stack.lab, stack.kernels)
+    )
+    assert mounts["/var/lib/workhorse"]["Name"] not in lab | kernels
+    # A way of its own to each, which the other has no part in.
+    assert mounts["/run/lab"]["Name"] in lab - kernels
+    assert mounts["/run/kernels"]["Name"] in kernels - lab
 
 
-def test_no_port_leads_to_the_lab(stack: Stack) -> None:
-    assert not stack.lab.attrs["HostConfig"]["PortBindings"]
+@pytest.mark.parametrize("service", [LAB, KERNELS])
+def test_no_port_leads_to_what_stands_behind_the_door(stack: Stack, service: str) -> None:
+    assert not stack.container_of(service).attrs["HostConfig"]["PortBindings"]
     # Nor does it listen on any, for who is in the same network.
-    assert listening(stack.shell) == set()
+    assert listening(stack.shell_of(service)) == set()
     assert listening(stack.door_shell) == {8888}
 
 
-def test_the_lab_is_no_neighbour_of_the_door(stack: Stack) -> None:
+def test_kernels_are_no_neighbour_of_the_door(stack: Stack) -> None:
     """Or a notebook would come past BIND_ADDRESS, from an address that TRUSTED_PROXIES may hold."""
-    door, lab = (set(each.attrs["NetworkSettings"]["Networks"]) for each in (stack.container, stack.lab))
-    assert door and lab and not door & lab
+    door, kernels = (set(each.attrs["NetworkSettings"]["Networks"]) for each in (stack.container, stack.kernels))
+    assert door and kernels and not door & kernels
     ask = f"exec 3<>/dev/tcp/{stack.address}/8888"
     assert stack.shell(f"timeout 3 bash -c '{ask}' 2>/dev/null && echo reached || echo apart") == "apart\n"
     assert stack.door_shell(f"timeout 3 bash -c '{ask}' && echo reached") == "reached\n"
+
+
+def test_the_lab_is_in_no_network(stack: Stack) -> None:
+    assert stack.lab_shell("ls /sys/class/net") == "lo\n"
 
 
 def listening(shell: Callable[[str], str]) -> set[int]:
@@ -254,7 +257,7 @@ def test_programs_may_be_built_and_run_in_tmp(client: Client) -> None:
 
 def test_when_memory_runs_out_kernels_are_chosen_before_the_server(stack: Stack, client: Client) -> None:
     assert client.run("print(open('/proc/self/oom_score_adj').read())") == "500\n\n"
-    for process in ("1", f"$(pgrep -P 1 -f {SERVERS[LAB]})"):
+    for process in ("1", f"$(pgrep -P 1 -f {SERVERS[KERNELS]})"):
         assert int(stack.shell(f"cat /proc/{process}/oom_score_adj")) < 500
 
 
@@ -263,13 +266,14 @@ def test_when_memory_runs_out_kernels_are_chosen_before_the_server(stack: Stack,
     [
         (DOOR, {"tornado", "cryptography", "argon2-cffi", "certbot", "pyotp"}),
         (LAB, {"jupyter-server", "jupyterlab", "tornado"}),
+        (KERNELS, {"jupyter-server", "jupyter-lsp", "tornado"}),
     ],
 )
 def test_each_image_holds_a_bill_of_its_server_s_packages(stack: Stack, service: str, some: set[str]) -> None:
-    bill = json.loads(shell_of(stack, service)("cat /opt/server/sbom.cdx.json"))
+    bill = json.loads(stack.shell_of(service)("cat /opt/server/sbom.cdx.json"))
     assert bill["bomFormat"] == "CycloneDX"
     versions = {each["name"].lower().replace("_", "-"): each["version"] for each in bill["components"]}
-    lock = REPOSITORY / f"requirements-{'door' if service == DOOR else 'lab'}.lock"
+    lock = REPOSITORY / f"requirements-{'door' if service == DOOR else service}.lock"
     locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", lock.read_text(), re.MULTILINE))
     in_both = versions.keys() & locked.keys()
     assert some <= in_both
@@ -278,13 +282,13 @@ def test_each_image_holds_a_bill_of_its_server_s_packages(stack: Stack, service:
 
 @pytest.mark.parametrize("service", SERVERS)
 def test_no_limit_of_memory_is_none(stack: Stack, service: str) -> None:
-    host = container_of(stack, service).attrs["HostConfig"]
+    host = stack.container_of(service).attrs["HostConfig"]
     assert (host["Memory"], host["MemorySwap"]) == (0, 0)
 
 
-@pytest.mark.parametrize(("service", "processes"), [(DOOR, 512), (LAB, 16384)])
+@pytest.mark.parametrize(("service", "processes"), [(DOOR, 512), (LAB, 512), (KERNELS, 16384)])
 def test_processes_and_logs_are_limited(stack: Stack, service: str, processes: int) -> None:
-    host = container_of(stack, service).attrs["HostConfig"]
+    host = stack.container_of(service).attrs["HostConfig"]
     assert host["PidsLimit"] == processes
     assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
@@ -306,6 +310,7 @@ print("zombies", zombies())
     assert client.run(code) == "zombies []\n"
     assert "tini" in stack.shell("cat /proc/1/comm")
     assert "tini" in stack.door_shell("cat /proc/1/comm")
+    assert "tini" in stack.lab_shell("cat /proc/1/comm")
 
 
 def test_the_server_calls_nobody_by_itself(stack: Stack, client: Client) -> None:

@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator
 import docker
 import pytest
 
+from entrypoint.home.labextensions import OF_THE_LAB
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import IMAGE, LAB_IMAGE, Stack
+from tests.stacks import IMAGE, KERNELS_IMAGE, LAB_IMAGE, Stack
 
 BROKEN = "workhorse-test-broken"
 
 
 @pytest.fixture(scope="module")
 def broken_image() -> Iterator[str]:
-    """The lab's image with the default kernel's environment broken on purpose."""
-    dockerfile = f"FROM {LAB_IMAGE}\nRUN rm -r /opt/conda/envs/default/lib/python3.13/site-packages/tornado\n"
+    """The kernels' image with the default kernel's environment broken on purpose."""
+    dockerfile = f"FROM {KERNELS_IMAGE}\nRUN rm -r /opt/conda/envs/default/lib/python3.13/site-packages/tornado\n"
     subprocess.run(["docker", "build", "-q", "-t", BROKEN, "-"], input=dockerfile, text=True, check=True)
     yield BROKEN
     subprocess.run(["docker", "rmi", "-f", BROKEN], check=True, capture_output=True)
@@ -28,7 +29,7 @@ def test_a_broken_default_kernel_leaves_the_server_and_is_named(
     own_stack: Callable[..., Stack], broken_image: str
 ) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    stack.override("lab", f"image: {broken_image}")
+    stack.override("kernels", f"image: {broken_image}")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
@@ -48,7 +49,7 @@ def test_the_server_is_not_on_the_path_and_not_writable(stack: Stack) -> None:
 def test_what_pip_puts_into_a_home_never_reaches_the_server(stack: Stack) -> None:
     stack.shell("mkdir -p ~/.local/lib/python3.13/site-packages && echo 'raise SystemExit(3)' "
                 "> ~/.local/lib/python3.13/site-packages/tornado.py")  # fmt: skip
-    stack.compose("restart", "lab")
+    stack.compose("restart", "lab", "kernels")
     stack.up()
     stack.shell("rm -r ~/.local/lib/python3.13")
 
@@ -84,7 +85,8 @@ def rooms_of(image: str) -> set[str]:
 def test_each_image_holds_its_own_rooms_alone() -> None:
     assert rooms_of(IMAGE) & rooms_of(LAB_IMAGE) == {"backup/", "files/", "settings/", "system/"}
     assert {"door/", "login/", "certificates/", "proxy/"} <= rooms_of(IMAGE)
-    assert {"lab/", "home/"} <= rooms_of(LAB_IMAGE)
+    assert rooms_of(LAB_IMAGE) - rooms_of(KERNELS_IMAGE) == {"lab/"}
+    assert {"kernels/", "home/"} <= rooms_of(KERNELS_IMAGE)
 
 
 IMPORT_ALL = """
@@ -96,15 +98,30 @@ print(len(found), *sorted({name.split(".")[0] for name in sys.modules}))
 """
 
 
-@pytest.mark.parametrize("image", [IMAGE, LAB_IMAGE], ids=["door", "lab"])
+@pytest.mark.parametrize("image", [IMAGE, LAB_IMAGE, KERNELS_IMAGE], ids=["door", "lab", "kernels"])
 def test_every_module_finds_what_it_needs_in_its_own_image(image: str) -> None:
     result = run_in(image, f"/opt/server/bin/python -I -c '{IMPORT_ALL}'")
     assert result.returncode == 0, result.stderr
     count, *imported = result.stdout.split()
     assert int(count) > 30
     # What reads secrets runs none of Jupyter's code, and what runs Jupyter's reads no certificate.
-    others = {"certbot", "cryptography"} if image == LAB_IMAGE else {"jupyter_server", "jupyterlab", "jupyter_client"}
+    others = {"jupyter_server", "jupyterlab", "jupyter_client"} if image == IMAGE else {"certbot", "cryptography"}
     assert not others & set(imported)
+
+
+EXTENSIONS = """
+import json, pathlib, sys
+for file in pathlib.Path(sys.prefix, "etc/jupyter/jupyter_server_config.d").glob("*.json"):
+    print(*json.loads(file.read_text())["ServerApp"]["jpserver_extensions"], sep="\\n")
+"""
+
+
+def test_what_the_lab_alone_loads_is_not_taken_for_missing() -> None:
+    asked, there = (
+        set(run_in(image, f"/opt/server/bin/python -I -c '{EXTENSIONS}'").stdout.split())
+        for image in (LAB_IMAGE, KERNELS_IMAGE)
+    )
+    assert asked - there == OF_THE_LAB - {"notebook_shim"}
 
 
 SELDOM_USED = """
@@ -128,14 +145,16 @@ def test_the_door_s_image_holds_nothing_of_jupyter_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "script"), [(IMAGE, COMPILED), (LAB_IMAGE, COMPILED + COMPILED_WORLD)], ids=["door", "lab"]
+    ("image", "script"),
+    [(IMAGE, COMPILED), (LAB_IMAGE, COMPILED + COMPILED_WORLD), (KERNELS_IMAGE, COMPILED + COMPILED_WORLD)],
+    ids=["door", "lab", "kernels"],
 )
 def test_bytecode_is_compiled_and_caches_stay_out_of_the_image(image: str, script: str) -> None:
     result = run_in(image, script)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
 
 
-@pytest.mark.parametrize("image", [IMAGE, LAB_IMAGE], ids=["door", "lab"])
+@pytest.mark.parametrize("image", [IMAGE, LAB_IMAGE, KERNELS_IMAGE], ids=["door", "lab", "kernels"])
 def test_the_image_says_what_it_is(image: str) -> None:
     client = docker.from_env()
     labels = client.images.get(image).labels
@@ -153,7 +172,7 @@ def test_personal_settings_apply_and_env_wins(own_stack: Callable[..., Stack]) -
                 """"tornado_settings": {"websocket_max_message_size": 20000000}}, """
                 """"MappingKernelManager": {"default_kernel_name": "mine"}, """
                 """"PasswordIdentityProvider": {"hashed_password": ""}}' > mine.json""")  # fmt: skip
-    stack.compose("restart", "lab")
+    stack.compose("restart", "lab", "kernels")
     stack.up()
     assert "ServerApp.port in ~/.jupyter/jupyter_server_config.d is overruled" in stack.log()
     assert "ServerApp.base_url in" in stack.log()
@@ -171,7 +190,7 @@ def test_files_that_a_person_s_jupyter_config_sets_do_not_open_the_door(own_stac
     stack.up()
     stack.shell("""mkdir -p ~/.jupyter && echo '{"IdentityProvider": {"token": "open"}, "PasswordIdentityProvider": """
                 """{"hashed_password": ""}}' > ~/.jupyter/jupyter_server_config.json""")  # fmt: skip
-    stack.compose("restart", "lab")
+    stack.compose("restart", "lab", "kernels")
     stack.up()
     with Client(stack.url, stack.authority()) as client:
         assert client.session.get(f"{stack.url}/api/status?token=open", timeout=30).status_code == 403

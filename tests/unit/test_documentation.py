@@ -16,8 +16,8 @@ REPOSITORY = Path(__file__).parents[2]
 NAMES = [field.name.upper() for field in fields(Settings)]
 DEFAULTS = {field.name.upper(): field.metadata["default"] for field in fields(Settings)}
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
-DOOR, LAB = "workhorse", "lab"
-OF_THE_LAB, OF_BOTH = {"MEMORY_LIMIT", "REPOSITORIES"}, {"BASE_IMAGE", "CA_FILE"}
+DOOR, LAB, KERNELS = "workhorse", "lab", "kernels"
+OF_KERNELS, OF_JUPYTER, OF_ALL = {"MEMORY_LIMIT"}, {"REPOSITORIES"}, {"BASE_IMAGE", "CA_FILE"}
 
 
 def test_env_example_holds_every_setting_in_order_with_a_comment_of_one_line() -> None:
@@ -72,15 +72,17 @@ def words(text: str) -> int:
 
 
 def test_compose_gives_each_setting_to_whom_it_concerns() -> None:
-    assert settings_of(LAB) == OF_THE_LAB | OF_BOTH
-    # The door names the lab's in what it says of them.
+    assert settings_of(LAB) == OF_JUPYTER | OF_ALL
+    assert settings_of(KERNELS) == OF_KERNELS | OF_JUPYTER | OF_ALL
+    # The door names the others' in what it says of them.
     assert settings_of(DOOR) == set(NAMES)
 
 
 def test_nothing_of_env_reaches_notebooks() -> None:
-    lab = COMPOSE["services"][LAB]
-    assert [each["path"] for each in lab["env_file"]] == ["lab.env"]
-    assert set(lab["environment"]) <= OF_THE_LAB
+    kernels = COMPOSE["services"][KERNELS]
+    assert [each["path"] for each in kernels["env_file"]] == ["lab.env"]
+    for service in (kernels, COMPOSE["services"][LAB]):
+        assert set(service["environment"]) <= OF_JUPYTER
 
 
 def test_what_docker_keeps_is_named_after_the_clone_s_folder() -> None:

@@ -1,7 +1,7 @@
 """The rooms of entrypoint/: which package stands on which, and which image holds which.
 
 What is read first is understood without the rest: a room knows only those below it. And what an image doesn't hold, no
-hole in it can reach: the lab's holds nothing of the door, nor the door's of the lab.
+hole in it can reach: the others' hold nothing of the door, nor the door's of them.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 ENTRYPOINT = REPOSITORY / "entrypoint"
 
-# What both images hold.
+# What all images hold.
 SHARED = ("files", "settings", "system", "backup")
-LAB = ("home", "lab")
+KERNELS = ("home", "jupyter", "kernels")
+LAB = ("lab",)
 DOOR = ("certificates", "renewal", "strangers", "proxy", "login", "door", "report", "commands")
-# Lowest first: what knows of neither side; the lab, which needs no more; the door, from what it keeps (certificates,
+# Lowest first: what knows of no side; what runs, and the lab upon it; the door, from what it keeps (certificates,
 # renewal) by whom it meets and where it sends them (strangers, proxy, login) to its server, what is told of that, and
 # what asks for it. Above all rooms stand the two starts.
-ROOMS = (*SHARED, *LAB, *DOOR)
-STARTS = ("entrypoint.door.__main__", "entrypoint.lab.__main__")
-IMAGES = {"lab": (*SHARED, *LAB), "door": (*SHARED, *DOOR)}
+ROOMS = (*SHARED, *KERNELS, *LAB, *DOOR)
+STARTS = ("entrypoint.door.__main__", "entrypoint.kernels.__main__", "entrypoint.lab.__main__")
+IMAGES = {"kernels": (*SHARED, *KERNELS), "lab": (*SHARED, *KERNELS, *LAB), "door": (*SHARED, *DOOR)}
 
 
 def name_of(path: Path) -> str:
@@ -82,8 +83,9 @@ def test_a_room_says_in_one_sentence_what_it_is_for_and_holds_nothing_else(packa
 def test_the_page_on_the_architecture_shows_the_rooms_as_they_are() -> None:
     page = (REPOSITORY / "docs" / "architecture.md").read_text()
     images = {package: [image for image in IMAGES if package in IMAGES[image]] for package in ROOMS}
-    assert re.findall(r"(?m)^\| `(\w+)` \| (both|door|lab) \| (.*) \|$", page) == [
-        (package, "both" if len(images[package]) > 1 else images[package][0], role(package)) for package in ROOMS
+    assert re.findall(r"(?m)^\| `(\w+)` \| (all|door|kernels, lab|lab) \| (.*) \|$", page) == [
+        (package, "all" if len(images[package]) == len(IMAGES) else ", ".join(images[package]), role(package))
+        for package in ROOMS
     ]
 
 

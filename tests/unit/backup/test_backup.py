@@ -45,7 +45,7 @@ def new_places(folder: Path) -> Places:
     places = Places(folder)
     places.home.mkdir(parents=True)
     places.state.mkdir(parents=True, mode=0o700)
-    places.socket.parent.mkdir(parents=True)
+    places.kernels_socket.parent.mkdir(parents=True)
     return places
 
 
@@ -84,7 +84,7 @@ def backed_up(places: Places) -> tuple[bytes, list[str]]:
 
 
 def home_part(places: Places, stream: io.BytesIO | None = None) -> bytes:
-    """What the lab sends, made in this process."""
+    """What the kernels' server sends, made in this process."""
     stream = stream or io.BytesIO()
     write_home(places.home, stream, NOW)
     return stream.getvalue()
@@ -678,7 +678,7 @@ def test_a_terminal_is_told_the_command(places: Places) -> None:
 
 
 def test_a_reader_that_goes_away_is_one_error(places: Places) -> None:
-    # More than the pipes and buffers on its way take, so that the lab's child is cut while it writes.
+    # More than the pipes and buffers on its way take, so that the server's child is cut while it writes.
     write(places.home / "big", os.urandom(20_000_000))
     with lab(places):
         for _ in range(5):

@@ -93,7 +93,7 @@ def test_a_part_as_it_should_be_is_taken(places: Places) -> None:
 
 
 MEMBERS = {
-    "state": [one("state/tls/authority.pem", b"of the lab's")],
+    "state": [one("state/tls/authority.pem", b"of the server's")],
     "absolute": [one("/etc/evil")],
     "above": [one("../evil")],
     "above-in-home": [one("home/../state/evil")],
@@ -190,7 +190,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("said", ANSWERS.values(), ids=ANSWERS)
 def test_an_answer_that_is_none_ends_the_backup(places: Places, said: bytes) -> None:
-    refused(places, saying(said), "The backup is not complete: the lab")
+    refused(places, saying(said), "The backup is not complete: ")
 
 
 def test_a_lab_that_drips_its_headers_is_given_up(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +208,7 @@ def test_a_lab_that_drips_its_headers_is_given_up(places: Places, monkeypatch: p
                 continue
 
     began = time.monotonic()
-    refused(places, drip, "the lab")
+    refused(places, drip, "the kernels' server")
     assert time.monotonic() - began < 10
 
 
@@ -220,27 +220,27 @@ def test_a_lab_that_stops_in_the_middle_is_given_up(places: Places, monkeypatch:
         while connection.recv(65536):
             pass
 
-    refused(places, stop, "the lab has been silent for too long")
+    refused(places, stop, "the kernels' server has been silent for too long")
 
 
 def test_without_a_lab_both_name_the_line_that_starts_it(places: Places) -> None:
     nothing, file, link = str, Path.touch, lambda path: path.symlink_to("/dev/zero")
     ways: list[Callable[[Path], object]] = [nothing, file, link]
     for put in ways:
-        places.socket.unlink(missing_ok=True)
-        put(places.socket)
-        with pytest.raises(WorkhorseError, match=r"can't be reached.*\n.*docker compose up -d lab"):
+        places.kernels_socket.unlink(missing_ok=True)
+        put(places.kernels_socket)
+        with pytest.raises(WorkhorseError, match=r"can't be reached.*\n.*docker compose up -d kernels"):
             backup(places, io.BytesIO(), NOW, print, 0.1)
         before = tree(places.state)
-        with pytest.raises(WorkhorseError, match=r"can't be reached.*\n.*docker compose up -d lab"):
+        with pytest.raises(WorkhorseError, match=r"can't be reached.*\n.*docker compose up -d kernels"):
             restore(places, io.BytesIO(hand_made()), False, print, 0.1)
         assert tree(places.state) == before
 
 
 def test_a_socket_behind_a_link_is_not_the_lab_s(places: Places, tmp_path: Path) -> None:
     with lab(places):
-        places.socket.rename(tmp_path / "elsewhere")
-        places.socket.symlink_to(tmp_path / "elsewhere")
+        places.kernels_socket.rename(tmp_path / "elsewhere")
+        places.kernels_socket.symlink_to(tmp_path / "elsewhere")
         with pytest.raises(WorkhorseError, match="can't be reached"):
             backup(places, io.BytesIO(), NOW, print, 0.1)
 
@@ -266,7 +266,10 @@ def answering(content: object, status: str = "200 OK") -> bytes:
 
 WHOLE = b"\r\n0\r\n\r\n"
 REFUSALS = {
-    "running": ({"reason": "running", "kernels": 2, "terminals": 1}, "what runs in the lab: 2 kernels, 1 terminals"),
+    "running": (
+        {"reason": "running", "kernels": 2, "terminals": 1},
+        "what runs: 2 kernels, 1 terminals",
+    ),
     "numbers": ({"reason": "running", "kernels": "x" * 99, "terminals": [1]}, "0 kernels, 0 terminals"),
     "names": ({"reason": "used", "names": ["\x1b[2J" * 99] * 9, "more": 10**400}, r"holds \\x1b"),
     "no-names": ({"reason": "used", "names": 7}, "holds "),
@@ -294,7 +297,7 @@ NO_ANSWERS = [b"", b"garbage\r\n\r\n", answering([1]), answering({}, "500 Oh"), 
 @pytest.mark.parametrize("said", NO_ANSWERS, ids=str)
 def test_a_lab_that_gives_no_answer_leaves_the_state_as_it_was(places: Places, fresh: Places, said: bytes) -> None:
     archive, before = backed_up(places)[0], tree(fresh.state)
-    with odd_lab(fresh, hearing(said, WHOLE)), pytest.raises(WorkhorseError, match="is not known: the lab"):
+    with odd_lab(fresh, hearing(said, WHOLE)), pytest.raises(WorkhorseError, match="is not known: "):
         restore(fresh, io.BytesIO(archive), False, print)
     assert tree(fresh.state) == before
     with lock.shared(fresh.state):
@@ -332,7 +335,7 @@ def test_nothing_of_the_state_goes_to_the_lab(places: Places, fresh: Places) -> 
     assert b"state/" not in heard and b"key of the authority" not in heard and b"argon2" not in heard
 
 
-# What the door would not send: the lab distrusts it all the same.
+# What the door would not send: the kernels' server distrusts it all the same.
 SENT = [
     *(sent for name, sent in MEMBERS.items() if name not in (
         # The home's folder alone decides of these, and takes them as they come.
@@ -375,7 +378,7 @@ def test_a_home_that_something_runs_on_is_left_alone(places: Places, fresh: Plac
     archive, before = backed_up(places)[0], tree(fresh.root)
     with lab(fresh) as made:
         made.settings[manager] = Running()
-        with pytest.raises(WorkhorseError, match=r"in use by what runs in the lab.*\n.*docker compose restart lab"):
+        with pytest.raises(WorkhorseError, match=r"in use by what runs.*\n.*docker compose restart kernels"):
             restore(fresh, io.BytesIO(archive), True, print)
         assert made.ends == 0
     assert tree(fresh.root) == before
@@ -395,12 +398,12 @@ def test_a_lab_whose_door_has_gone_at_the_very_end_still_ends_itself(places: Pla
     sent = home_part(places)
     with lab(fresh) as made:
         with socket.socket(socket.AF_UNIX) as door:
-            connect_without_links(door, fresh.socket)
+            connect_without_links(door, fresh.kernels_socket)
             door.sendall(b"POST /workhorse/restore HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
             # All of the archive, and not the end of the request.
             door.sendall(b"%x\r\n%b\r\n" % (len(sent), sent))
             poll((fresh.home / "bin").exists, wanted="the home in its place")
-        poll(lambda: made.ends or None, wanted="the lab's end")
+        poll(lambda: made.ends or None, wanted="the server's end")
 
 
 JOURNALS: list[object] = [

@@ -71,7 +71,8 @@ def door_and_lab(root: Path, **environ: str) -> Iterator[StandingDoor]:
 
     async def open_lab(door: StandingDoor) -> HTTPServer:
         server = HTTPServer(Application(rules, log_function=lambda _: None))
-        server.add_socket(bind_unix_socket(str(door.socket_path)))
+        for path in (door.places.socket, door.places.kernels_socket):
+            server.add_socket(bind_unix_socket(str(path)))
         return server
 
     with standing_door(root, None, **environ) as door:

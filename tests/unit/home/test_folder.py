@@ -34,7 +34,7 @@ def test_a_missing_disk_is_told_until_it_is_there(places: Places) -> None:
     for _ in range(2):
         (told,) = tell_folder(places, NAME)
         assert told.what == "The notebooks' folder ./repositories is empty, and another one than was served last."
-        assert told.remedy.endswith("docker compose restart lab")
+        assert told.remedy.endswith("docker compose restart lab kernels")
         assert is_another(places)
     places.repositories.rmdir()
     disk.rename(places.repositories)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from entrypoint.files.places import Places
-from entrypoint.lab.config import write_config
+from entrypoint.jupyter.config import write_config
+from entrypoint.lab.config import lab_config
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def places(tmp_path: Path) -> Places:
 
 def config(places: Places) -> tuple[dict[str, dict[str, Any]], list[str]]:
     said: list[str] = []
-    write_config(places, said.append)
+    write_config(places.lab_config, lab_config(places), places.home, said.append)
     return json.loads(places.lab_config.read_text()), said
 
 

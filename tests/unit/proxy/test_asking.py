@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.proxy.asking import NoAnswerError, ask_lab
+from entrypoint.proxy.asking import NoAnswerError, ask_kernels
 
 BYTES_MAX = 1000
 # For an answer that comes, and for one that doesn't.
@@ -55,20 +55,20 @@ def json_answer(text: str) -> bytes:
 
 def reason(path: Path, seconds: float = SECONDS) -> str:
     with pytest.raises(NoAnswerError) as caught:
-        ask_lab(path, "/workhorse/report", seconds, BYTES_MAX)
+        ask_kernels(path, "/workhorse/report", seconds, BYTES_MAX)
     return str(caught.value)
 
 
 def test_an_answer_comes_as_parsed_json(tmp_path: Path) -> None:
     with lab(tmp_path / "lab", json_answer('{"kernels": [1]}')) as asked:
-        assert ask_lab(tmp_path / "lab", "/workhorse/report", SECONDS, BYTES_MAX) == {"kernels": [1]}
+        assert ask_kernels(tmp_path / "lab", "/workhorse/report", SECONDS, BYTES_MAX) == {"kernels": [1]}
     assert asked == [b"GET /workhorse/report HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"]
 
 
 def test_an_answer_in_chunks_comes_too(tmp_path: Path) -> None:
     said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n", b"1\r\n]\r\n0\r\n\r\n"
     with lab(tmp_path / "lab", *said):
-        assert ask_lab(tmp_path / "lab", "/workhorse/news", SECONDS, BYTES_MAX) == [1]
+        assert ask_kernels(tmp_path / "lab", "/workhorse/news", SECONDS, BYTES_MAX) == [1]
 
 
 ODD = {
@@ -113,7 +113,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     with lab(tmp_path / "elsewhere", json_answer("[]")):
         (tmp_path / "lab").symlink_to("elsewhere")
         assert reason(tmp_path / "lab")
-        assert ask_lab(tmp_path / "elsewhere", "/", SECONDS, BYTES_MAX) == []
+        assert ask_kernels(tmp_path / "elsewhere", "/", SECONDS, BYTES_MAX) == []
 
 
 def test_what_is_no_socket_is_no_lab(tmp_path: Path) -> None:

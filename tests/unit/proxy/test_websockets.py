@@ -20,7 +20,7 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from websocket import ABNF, WebSocket, create_connection
 
-from entrypoint.lab.last_words import say_last_words
+from entrypoint.jupyter.last_words import say_last_words
 from entrypoint.proxy.frames import Frames, close_frame
 from entrypoint.proxy.open_connections import GOING_AWAY, SERVICE_RESTART
 from entrypoint.proxy.splice import CLOSE_SECONDS, LINGER_SECONDS

@@ -14,11 +14,11 @@ from entrypoint.door.state import replace_password_hash, write_password_hash
 from entrypoint.files.places import Places
 from entrypoint.login.password import hash_password, settle_password
 from entrypoint.login.second_factor import new_second_factor, to_json
-from entrypoint.report.audit import judge_door, judge_image, judge_lab, judge_memory, judge_password, judge_secrets
+from entrypoint.report.audit import judge_door, judge_image, judge_kernels, judge_memory, judge_password, judge_secrets
 from entrypoint.settings.settings import from_environ
 from entrypoint.system.folder import Folder
 from entrypoint.system.image import BUILT, built
-from entrypoint.system.lab_report import LabReport
+from entrypoint.system.kernels_report import KernelsReport
 from tests.labs import StandInLab
 
 GOOD = "four words of my choice"
@@ -95,14 +95,14 @@ def lab(tmp_path: Path) -> Iterator[StandInLab]:
         yield lab
 
 
-def told() -> LabReport:
+def told() -> KernelsReport:
     folder = Folder(1000, 1000, 0o755, 1000, 1000, is_writable=True, is_read_only=False)
-    return LabReport((), folder, (), 2 << 30, "/anything", NOW - timedelta(days=1))
+    return KernelsReport((), folder, (), 2 << 30, "/anything", NOW - timedelta(days=1))
 
 
 def found(lab: StandInLab) -> list[tuple[str, str]]:
     settings = from_environ({"REPOSITORIES": "/data/notebooks"})
-    return [(finding.what, finding.remedy) for finding in judge_lab(settings, lab.places, NOW)]
+    return [(finding.what, finding.remedy) for finding in judge_kernels(settings, lab.places, NOW)]
 
 
 def test_a_sound_lab_has_no_weakness(lab: StandInLab) -> None:
@@ -127,11 +127,11 @@ def test_an_old_image_is_weak_on_either_side_of_the_wall(lab: StandInLab) -> Non
     assert found(lab) == []
     lab.answer = replace(told(), image_built=NOW - timedelta(days=91))
     ((weakness, remedy),) = found(lab)
-    assert weakness.startswith("The lab's image is 91 days old")
+    assert weakness.startswith("The kernels' image is 91 days old")
     assert "--no-cache" in remedy
-    (finding,) = judge_image("door", NOW - timedelta(days=91), NOW)
+    (finding,) = judge_image("The door's", NOW - timedelta(days=91), NOW)
     assert finding.what.startswith("The door's image is 91 days old")
-    assert [*judge_image("door", None, NOW), *judge_image("door", NOW - timedelta(days=90), NOW)] == []
+    assert [*judge_image("The door's", None, NOW), *judge_image("The door's", NOW - timedelta(days=90), NOW)] == []
 
 
 def test_an_image_is_as_old_as_its_oldest_layer(tmp_path: Path) -> None:
@@ -156,10 +156,10 @@ def test_memory_without_a_limit_is_weak(lab: StandInLab) -> None:
 
 
 def test_an_absent_lab_is_told_and_not_taken_for_a_sound_one(tmp_path: Path) -> None:
-    (problem,) = judge_lab(from_environ({}), Places(tmp_path), NOW)
+    (problem,) = judge_kernels(from_environ({}), Places(tmp_path), NOW)
     assert "could not be judged" in problem.what
     assert "docker compose up -d" in problem.remedy
-    assert "docker compose logs lab" in problem.remedy
+    assert "docker compose logs kernels" in problem.remedy
 
 
 def test_secrets_are_weak_that_notebooks_could_read_once(tmp_path: Path) -> None:

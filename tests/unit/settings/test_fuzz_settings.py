@@ -17,7 +17,7 @@ from entrypoint.certificates.authority import load_authority
 from entrypoint.certificates.sharing import is_shared
 from entrypoint.door.config import for_the_server
 from entrypoint.files.errors import WorkhorseError
-from entrypoint.lab.config import personal_config
+from entrypoint.jupyter.config import personal_config
 from entrypoint.login.logins import Login, added, browser_name, last_before_this, read_logins, write_logins
 from entrypoint.login.password import is_hash, verifies
 from entrypoint.login.second_factor import check, from_json, to_json

@@ -222,7 +222,7 @@ def test_a_home_that_is_closed_to_its_owner_gets_the_command_that_opens_it(mode:
         home.chmod(mode)
         told = as_user(1000, 1000, refusal)
         assert f"closed to its own owner (mode {mode:04o})" in told
-        assert "run --rm --user 1000 --entrypoint chmod lab u+rwx" in told
+        assert "run --rm --user 1000 --entrypoint chmod kernels u+rwx" in told
         home.chmod(mode | 0o700)
         as_user(1000, 1000, lambda: judge_home(home, FALLBACK))
 
@@ -236,7 +236,7 @@ def test_a_folder_of_another_is_named_with_the_command_that_mends_it() -> None:
         told = reason(folder)
         assert told is not None
         assert "belongs to user 1234, group 1234 (mode 0755), and the server runs as user 1000" in told
-        assert "sudo chown -R 1000:1000 './repositories' && docker compose restart lab" in told
+        assert "sudo chown -R 1000:1000 './repositories' && docker compose restart lab kernels" in told
         os.chown(folder, 1000, 1000)
         assert reason(folder) is None
 

@@ -1,0 +1,1 @@
+"""What both of Jupyter's servers stand on: who comes in, whole files, and work beside the event loop."""

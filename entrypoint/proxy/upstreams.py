@@ -1,0 +1,106 @@
+"""The ways to the servers behind the door: a connection of its own for each request, so that no answer can be taken for
+another's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tornado.iostream import IOStream
+
+from entrypoint.proxy.unix_socket import connect_without_links
+
+# JupyterLab starts within a few seconds, and within this on a machine that does much else.
+WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.1
+BUFFER_BYTES_MAX = 1024 * 1024
+
+
+class AbsentError(Exception):
+    """Nobody listens on the socket."""
+
+
+class UpstreamStream(IOStream):
+    """A connection whose other end may have said its last word before it has heard ours: that word still counts.
+
+    Jupyter refuses a long upload at its head, answers, and hangs up. tornado would take the failed write for the end
+    of the connection, and drop the answer unread.
+    """
+
+    def write_to_fd(self, data: memoryview) -> int:
+        try:
+            written: int = super().write_to_fd(data)
+            return written
+        except (BrokenPipeError, ConnectionResetError):
+            return len(data)
+
+
+class Upstream:
+    """Where one of them listens.
+
+    Args:
+        service: Compose's name of it.
+        path: Its Unix socket.
+        wait_seconds: How long who asks waits for one that is being re-created.
+    """
+
+    def __init__(self, service: str, path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
+        self.service = service
+        self.path = path
+        self.wait_seconds = wait_seconds
+
+    async def connect(self, is_wanted: Callable[[], bool] = lambda: True) -> IOStream:
+        """A new connection, as soon as somebody listens.
+
+        Raises:
+            AbsentError: Nobody does for `wait_seconds`, or the connection is wanted no more.
+        """
+        deadline = time.monotonic() + self.wait_seconds
+        while True:
+            try:
+                return UpstreamStream(self._connected(), max_buffer_size=BUFFER_BYTES_MAX)
+            except OSError as error:
+                if time.monotonic() >= deadline or not is_wanted():
+                    raise AbsentError from error
+            await asyncio.sleep(POLL_SECONDS)
+
+    def wake(self) -> None:
+        """Lets one start that waits for somebody to ask for something."""
+        with contextlib.suppress(OSError):
+            self._connected().close()
+
+    def _connected(self) -> socket.socket:
+        """Connects at once or fails; asyncio and tornado take EAGAIN, a Unix socket's full queue, for success."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.setblocking(False)
+            connect_without_links(connection, self.path)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+
+# What is asked of what runs; all else is pages and files. Letter by letter, as Jupyter itself goes by addresses: what
+# is spelt otherwise is nowhere.
+OF_WHAT_RUNS = re.compile(
+    r"/(?:api/(?:kernels|kernelspecs|sessions|terminals)|kernelspecs|terminals|lsp)(?:/.*)?", re.S
+)
+
+
+@dataclass(frozen=True)
+class Upstreams:
+    """The servers behind the door."""
+
+    lab: Upstream
+    kernels: Upstream
+
+    def of(self, path: str) -> Upstream:
+        """Whose an address is."""
+        return self.kernels if OF_WHAT_RUNS.fullmatch(path) else self.lab
