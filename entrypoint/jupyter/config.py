@@ -65,6 +65,7 @@ def _listening(socket: Path) -> dict[str, Any]:
         "file_to_run": "",
         "certfile": "",
         "keyfile": "",
+        "client_ca": "",
         "base_url": "/",
         # Whoever the door runs as; nobody else sees the folder.
         "sock_mode": "0666",
