@@ -1,5 +1,6 @@
 # Three images. The door holds every secret and runs none of people's code; that runs in kernels, and is shown in the lab,
-# which hold no secret. In both, two worlds that can't break each other: the server under /opt/server, the scientist's conda under /opt/conda.
+# which hold no secret. In both, two worlds that can't break each other: the server under /opt/server, the scientist's
+# conda under /opt/conda.
 
 ARG BASE_IMAGE=docker.io/condaforge/miniforge3:26.7.2-0@sha256:eeb947cc87d61d46820b123bd7c26e1cbdc4b182ff7d0331e501a32a936b82e3
 FROM ${BASE_IMAGE} AS common

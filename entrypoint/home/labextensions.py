@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from entrypoint.files.untrusted import read_untrusted
+from entrypoint.home.package_names import canonical
 
 NAME_LENGTH_MAX = 80
 # What JupyterLab's own server loads, which the server of kernels hasn't got.
@@ -64,7 +64,7 @@ class Labextensions:
             if (name := _text(package.get("name"))) and _text(_dict(jupyterlab.get("_build")).get("load")):
                 install = _read(file.with_name("install.json"))
                 found.setdefault(name, {"name": name, "jupyterlab": jupyterlab, "install": install})
-        missing = set(map(_canonical, missing_halves(self.worlds)))
+        missing = set(map(canonical, missing_halves(self.worlds)))
         self.left_out = {name for name, each in found.items() if missing.intersection(_names(each))}
         return {name: each for name, each in found.items() if name not in self.left_out}
 
@@ -81,14 +81,9 @@ def _packages(folder: str, pattern: str) -> list[Path]:
 def _names(extension: dict[str, Any]) -> Iterator[str]:
     """By which names its Python package may go: no one field holds it in every labextension."""
     discovery = _dict(_dict(extension["jupyterlab"].get("discovery")).get("server"))
-    yield _canonical(extension["name"].rpartition("/")[2])
-    yield _canonical(_text(_dict(discovery.get("base")).get("name")))
-    yield _canonical(_text(extension["install"].get("packageName")))
-
-
-def _canonical(name: str) -> str:
-    """As names of packages are compared (PyPA, name normalization)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    yield canonical(extension["name"].rpartition("/")[2])
+    yield canonical(_text(_dict(discovery.get("base")).get("name")))
+    yield canonical(_text(extension["install"].get("packageName")))
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from entrypoint.files.private import write_private
 from entrypoint.files.untrusted import read_untrusted, shown
 from entrypoint.home.environments import requirement_of
+from entrypoint.home.package_names import canonical
 
 PYTHON = re.compile(r"python3\.[0-9]+")
 # A line of the list: what pip reads, and after it what people and Workhorse do.
@@ -114,11 +115,6 @@ def names_in(packages: Path) -> set[str]:
         return set()
     found = (entry.removesuffix(INFORMATION) for entry in entries if entry.endswith(INFORMATION))
     return {canonical(each.rpartition("-")[0]) for each in found}
-
-
-def canonical(name: str) -> str:
-    """As names of packages are compared (PyPA, name normalization)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def find_lacking(venv: Path) -> list[Package]:

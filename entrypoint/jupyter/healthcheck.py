@@ -8,6 +8,13 @@ TIMEOUT_SECONDS = 5
 REQUEST = b"GET /api HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
+def tell_health(path: str, name: str) -> int:
+    """Says whether the server of this name serves on its socket; returns the exit status."""
+    reason = reason_unhealthy(path)
+    print(reason or f"{name} answers.")
+    return 1 if reason else 0
+
+
 def reason_unhealthy(path: str) -> str | None:
     """Why nobody serves on a Unix socket; None if somebody does."""
     try:

@@ -35,14 +35,14 @@ class ToldConnection(ZMQChannelsWebsocketConnection):
 
     def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
         super().handle_outgoing_message(stream, outgoing_msg)
-        # Seldom in what a kernel says: nothing else is looked into.
-        if any(b"ModuleNotFoundError" in part for part in outgoing_msg):
-            self.explaining = asyncio.ensure_future(self._explain(outgoing_msg))
+        # Signature, header, parent header, metadata, content. Of an output, which may be long, the header tells.
+        _, parts = self.session.feed_identities(outgoing_msg)
+        if len(parts) > 4 and b"error" in parts[1] and b"ModuleNotFoundError" in parts[4]:
+            self.explaining = asyncio.ensure_future(self._explain(parts))
 
-    async def _explain(self, message: list[Any]) -> None:
+    async def _explain(self, parts: list[Any]) -> None:
         """Tells why a module is missing, where an update is the cause; whatever a kernel says is anybody's."""
         with contextlib.suppress(Exception):
-            _, parts = self.session.feed_identities(message)
             header, execution, content = (self.session.unpack(parts[index]) for index in (1, 2, 4))
             if header["msg_type"] == "error":
                 told = await explanation_of(content, self.kernel_manager.kernel_spec.resource_dir, Path.home())

@@ -6,7 +6,7 @@ import os
 import sys
 
 from entrypoint.files.places import Places
-from entrypoint.jupyter.healthcheck import reason_unhealthy
+from entrypoint.jupyter.healthcheck import tell_health
 from entrypoint.system.privileges import become_owner
 
 # Behind the name of its program; the reaper above it names all of that too, but further on.
@@ -21,9 +21,7 @@ def main() -> int:
     if is_waiting():
         print("Nobody has asked for anything yet.")
         return 0
-    reason = reason_unhealthy(str(places.kernels_socket))
-    print(reason or "Jupyter answers.")
-    return 1 if reason else 0
+    return tell_health(str(places.kernels_socket), "Jupyter")
 
 
 def is_waiting() -> bool:

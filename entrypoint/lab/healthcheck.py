@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from entrypoint.files.places import Places
-from entrypoint.jupyter.healthcheck import reason_unhealthy
+from entrypoint.jupyter.healthcheck import tell_health
 from entrypoint.system.privileges import become_owner
 
 
@@ -14,9 +14,7 @@ def main() -> int:
     places = Places()
     # What lies there, people's code may have put there.
     become_owner(places.server_run)
-    reason = reason_unhealthy(str(places.socket))
-    print(reason or "JupyterLab answers.")
-    return 1 if reason else 0
+    return tell_health(str(places.socket), "JupyterLab")
 
 
 if __name__ == "__main__":
