@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from entrypoint.settings.names import ServerName
 
+TITLE = "Workhorse private authority"
 VALIDITY_DAYS = 3652
 # A device's clock may be behind the server's.
 BACKDATE = timedelta(hours=1)
@@ -63,11 +64,11 @@ def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def make_authority(names: tuple[ServerName, ...], now: datetime) -> Authority:
+def make_authority(names: tuple[ServerName, ...], now: datetime, title: str = TITLE) -> Authority:
     """A new authority, constrained to the local names and networks and to the given names."""
     key = ec.generate_private_key(ec.SECP256R1())
     # The day in the name tells two authorities apart in a device's list.
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Workhorse private authority {now:%Y-%m-%d}")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{title} {now:%Y-%m-%d}")])
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -26,7 +26,7 @@ def keep_certificates(
     all_names = tuple(dict.fromkeys((*LOCAL_NAMES, *names)))
     make_private_folder(folder.path)
     authority = _keep_authority(folder.authority, all_names, now, say)
-    certificate = _load(folder.server, certificates.load_certificate, say)
+    certificate = load_kept(folder.server, certificates.load_certificate, say)
     reason = certificates.reason_to_renew(certificate, authority, all_names, now) if certificate else None
     if certificate and not reason:
         return authority, certificate
@@ -38,7 +38,7 @@ def keep_certificates(
 
 
 def _keep_authority(path: Path, names: tuple[ServerName, ...], now: datetime, say: Say) -> Authority:
-    authority = _load(path, authorities.load_authority, say)
+    authority = load_kept(path, authorities.load_authority, say)
     if authority:
         reason = authorities.reason_to_replace(authority, names, now)
         if not reason:
@@ -49,7 +49,8 @@ def _keep_authority(path: Path, names: tuple[ServerName, ...], now: datetime, sa
     return authority
 
 
-def _load(path: Path, load: Callable[[bytes], Pair], say: Say) -> Pair | None:
+def load_kept(path: Path, load: Callable[[bytes], Pair], say: Say) -> Pair | None:
+    """What a file holds; what can't be used is set aside, and that is said."""
     try:
         pem = read_private(path)
         return load(pem) if pem is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from entrypoint.settings.names import ServerName
 # As long as the public authorities' own have been: short enough for a stolen key to lose its worth.
 VALIDITY_DAYS = 90
 RENEWAL_DAYS = 30
+SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,14 @@ class Certificate:
         return key_pem(self.key) + self.leaf.public_bytes(serialization.Encoding.PEM)
 
 
-def make_certificate(authority: Authority, names: tuple[ServerName, ...], now: datetime) -> Certificate:
-    """A fresh key, and a certificate for all names, signed by the authority."""
+def make_certificate(
+    authority: Authority,
+    names: tuple[ServerName, ...],
+    now: datetime,
+    validity_days: int = VALIDITY_DAYS,
+    usages: Sequence[x509.ObjectIdentifier] = SERVER,
+) -> Certificate:
+    """A fresh key, and a certificate for all names, signed by the authority and over with it."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
         x509.CertificateBuilder()
@@ -52,9 +60,12 @@ def make_certificate(authority: Authority, names: tuple[ServerName, ...], now: d
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(max(now - BACKDATE, authority.certificate.not_valid_before_utc))
-        .not_valid_after(min(now + timedelta(days=VALIDITY_DAYS), authority.certificate.not_valid_after_utc))
+        .not_valid_after(min(now + timedelta(days=validity_days), authority.certificate.not_valid_after_utc))
     )
-    return Certificate(_with_extensions(builder, key, authority, names).sign(authority.key, hashes.SHA256()), key)
+    extended = _with_extensions(builder, key, authority, names)
+    # Apple (support.apple.com/103769) wants it said that the certificate is a server's.
+    extended = extended.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+    return Certificate(extended.sign(authority.key, hashes.SHA256()), key)
 
 
 def _with_extensions(
@@ -67,8 +78,6 @@ def _with_extensions(
     return (
         builder.add_extension(x509.SubjectAlternativeName(map(_general_name, names)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        # Apple (support.apple.com/103769) wants it said that the certificate is a server's.
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key), critical=False)
     )
