@@ -45,12 +45,13 @@ def containers_of(client: docker.DockerClient, stack: Stack) -> tuple[Container,
 
 
 @contextmanager
-def peer(client: docker.DockerClient) -> Iterator[tuple[Container, int]]:
+def peer(client: docker.DockerClient, *options: str) -> Iterator[tuple[Container, int]]:
     """A fresh container of the peer, not yet started, and its port on the host."""
     port = free_port()
     container = client.containers.create(
-        PEER_IMAGE, name=f"{PREFIX}-peer-{secrets.token_hex(4)}", ports={"8888/tcp": ("127.0.0.1", port)}
-    )
+        PEER_IMAGE, [*client.images.get(PEER_IMAGE).attrs["Config"]["Cmd"], *options],
+        name=f"{PREFIX}-peer-{secrets.token_hex(4)}", ports={"8888/tcp": ("127.0.0.1", port)},
+    )  # fmt: skip
     with removed(container):
         yield container, port
 

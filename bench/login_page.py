@@ -64,10 +64,12 @@ def blind() -> ssl.SSLContext:
 
 
 def start(containers: Sequence[Container], page: Page) -> float:
-    """Starts containers at once, as Compose does, and returns the seconds until their page has answered."""
+    """Starts containers at once, as Compose does, and returns the seconds until the first one's page has answered."""
     with ThreadPoolExecutor(len(containers)) as starters:
         began = time.perf_counter()
         started = [starters.submit(each.start) for each in containers]
+        # Whoever asks before its network is there waits for the second time that ARP asks, a second later.
+        started[0].result()
         while not page.answers():
             if time.perf_counter() - began > DEADLINE_SECONDS:
                 raise TimeoutError(f"no page within {DEADLINE_SECONDS} s:\n{[each.logs() for each in containers]!r}")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import docker
 from cryptography import x509
@@ -144,9 +145,11 @@ def answers(server: TlsServer) -> bool:
 
 
 @contextmanager
-def started(client: docker.DockerClient, image: str, pem: bytes, command: str | None = None) -> Iterator[Container]:
+def started(
+    client: docker.DockerClient, image: str, pem: bytes, command: str | None = None, **options: Any
+) -> Iterator[Container]:
     """A container with a key and certificate put into it."""
-    container = client.containers.create(image, command, name=f"{PREFIX}-tls-{secrets.token_hex(4)}")
+    container = client.containers.create(image, command, name=f"{PREFIX}-tls-{secrets.token_hex(4)}", **options)
     with removed(container):
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:

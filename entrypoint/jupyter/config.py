@@ -50,7 +50,10 @@ def server_config(places: Places, socket: Path) -> Config:
             # no longer than the interval closes every websocket at the first ping.
             "tornado_settings": {"ws_ping_interval": 30_000, "ws_ping_timeout": 90_000},
         },
-        "FileContentsManager": {"delete_to_trash": False},
+        # The page says so; where it is, entrypoint/jupyter/trash.py decides.
+        "FileContentsManager": {"delete_to_trash": True},
+        # What is hidden is shown to who asks for it: View > Show Hidden Files.
+        "ContentsManager": {"allow_hidden": True},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -119,9 +120,14 @@ def reason_for_no_answer(paths: Iterable[str], seconds: float, may_still_happen:
 
 def mount_points(paths: Iterable[str], mounts: Path = MOUNTS) -> list[str]:
     """Where the file system of each path is mounted, as far as names tell, since asking a disk may take for ever."""
-    # proc_pid_mountinfo(5)
-    places = [line.split(" ", 5)[4] for line in mounts.read_text(errors="surrogateescape").splitlines()]
+    places = all_mounted(mounts)
     return [max((place for place in places if _lies_in(path, place)), key=len, default="/") for path in paths]
+
+
+def all_mounted(mounts: Path = MOUNTS) -> list[str]:
+    """Where whatever this process sees is mounted (proc_pid_mountinfo(5): spaces and the like as octal numbers)."""
+    places = [line.split(" ", 5)[4] for line in mounts.read_text(errors="surrogateescape").splitlines()]
+    return [re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), place) for place in places]
 
 
 def _lies_in(path: str, place: str) -> bool:

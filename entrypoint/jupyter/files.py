@@ -7,8 +7,9 @@ import inspect
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from datetime import datetime
 from functools import partial, wraps
-from typing import Any
+from typing import Any, cast
 
 from jupyter_server.utils import ApiPath, to_os_path
 from nbformat.sign import NotebookNotary, SignatureStore
@@ -17,6 +18,7 @@ from traitlets import default
 
 from entrypoint.jupyter.downloads import Download
 from entrypoint.jupyter.errands import Errands, started_pool
+from entrypoint.jupyter.listing import listing_text
 from entrypoint.jupyter.saving import WholeCheckpoints, WholeFiles
 
 READING = (
@@ -92,6 +94,20 @@ class Files(WholeFiles):
         if not is_path or not f"{os.path.abspath(os_path)}/".startswith(f"{root.rstrip('/')}/"):
             raise HTTPError(404, f"{path!r} is not a path in the notebooks' folder")
         return os_path
+
+    async def listing(self, path: str) -> tuple[datetime, bytes] | None:
+        """When a folder was changed, and what it holds, as JSON; None for what is none, or not to be shown."""
+        path = path.strip("/")
+        return cast(
+            "tuple[datetime, bytes] | None",
+            await self.errands.run(partial(self._listing, path), [os.path.join(self.root_dir, path)]),
+        )
+
+    def _listing(self, path: str) -> tuple[datetime, bytes] | None:
+        if not self.dir_exists(path) or (not self.allow_hidden and self.is_hidden(path)):
+            return None
+        model = self.get(path, type="directory")
+        return model["last_modified"], listing_text(model)
 
     def emit(self, data: dict[str, Any]) -> None:
         """Tells those who listen, who do so in the event loop."""

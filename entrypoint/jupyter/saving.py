@@ -11,21 +11,29 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from jupyter_server.services.contents.filecheckpoints import FileCheckpoints
-from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from tornado.web import HTTPError
 
 from entrypoint.files.regular import copy_regular, open_regular, refuse_irregular
+from entrypoint.files.untrusted import shown
+from entrypoint.jupyter.listing import ListingFiles
+from entrypoint.jupyter.trash import FULL, NAME, delete_for_good, is_in_trash, put_into_trash
 
 LEFTOVER_SECONDS = 3600
+# At one time; of the oldest beyond that, no chunk may come twice.
+UPLOADS_MAX = 1000
 
 
-class WholeFiles(LargeFileManager):
+class WholeFiles(ListingFiles):
     """Jupyter's files. Its own way of saving empties the old file first, and a power cut leaves it half written."""
+
+    # By file, the chunk that was last added to it, and how long it was before that.
+    uploads: ClassVar[dict[str, tuple[int, int]]] = {}
 
     @contextmanager
     def atomic_writing(self, os_path: str, *args: Any, **options: Any) -> Iterator[IO[Any]]:
@@ -44,6 +52,44 @@ class WholeFiles(LargeFileManager):
     def open(self, os_path: str, *args: Any, **options: Any) -> Iterator[IO[Any]]:
         with super().open(os_path, *args, opener=open_regular, **options) as file:
             yield file
+
+    def delete_file(self, path: str) -> None:
+        """Jupyter's own would carry it over to the home's disk, file by file, or delete no folder that isn't empty."""
+        root, file = Path(self.root_dir), Path(self._get_os_path(path.strip("/")))
+        if not os.path.lexists(file):
+            raise HTTPError(404, f"file or directory does not exist: {path!r}")
+        with self.perm_to_403(str(file)):
+            if is_in_trash(root, file):
+                delete_for_good(file)
+                return
+            try:
+                put_into_trash(root, file, datetime.now())  # the day, as people here call it
+            except OSError as error:
+                if error.errno not in FULL:
+                    status = 403 if isinstance(error, PermissionError) else 400
+                    raise HTTPError(status, f"{path} can't be put into {NAME}: {error.strerror}") from error
+                self.log.warning("%s was deleted for good: the disk is full.", shown(path))
+                delete_for_good(file)
+
+    def save(self, model: dict[str, Any], path: str = "") -> Any:
+        """As Jupyter's own; a chunk whose answer was lost on the way comes twice, and counts once."""
+        chunk = model.get("chunk")
+        if isinstance(chunk, int):
+            self._take_back(self._get_os_path(path.strip("/")), chunk)
+        return super().save(model, path)
+
+    def _take_back(self, os_path: str, chunk: int) -> None:
+        """Cuts a file to what it was before this very chunk was added to it."""
+        before = self.uploads.pop(os_path, None)
+        if chunk == 1:
+            # Which begins a file anew.
+            return
+        with suppress(OSError):
+            if before and before[0] == chunk:
+                os.truncate(os_path, before[1])
+            self.uploads[os_path] = chunk, os.stat(os_path).st_size
+        while len(self.uploads) > UPLOADS_MAX:
+            self.uploads.pop(next(iter(self.uploads)))
 
     def _save_large_file(self, os_path: str, content: str, format: str) -> None:
         refuse_irregular(Path(os_path))

@@ -15,6 +15,7 @@ from jupyter_server.utils import JupyterServerAuthWarning
 from traitlets.config import Config
 
 from entrypoint.files.untrusted import read_untrusted
+from entrypoint.jupyter.contents import answer_beside
 from entrypoint.jupyter.last_words import say_last_words
 from entrypoint.system.allocator import bound_arenas
 from entrypoint.system.file_limit import raise_file_limit
@@ -38,6 +39,7 @@ def initialized(config_file: Path, service: str, make: Callable[[Config], Server
     for log in (app.log, logging.getLogger("tornado.general")):
         log.addFilter(is_worth_a_line)
     say_last_words()
+    answer_beside()
     app.io_loop.add_callback(app.set_trait, "log_level", config["ServerApp"].get("log_level", logging.INFO))
     return app
 

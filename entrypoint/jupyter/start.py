@@ -10,7 +10,7 @@ from pathlib import Path
 from entrypoint.files.places import Places
 from entrypoint.files.private import set_aside
 from entrypoint.files.untrusted import shown_lines
-from entrypoint.system.handover import adopt_folder, hand_over_home, hand_over_run, hand_over_socket
+from entrypoint.system.handover import adopt_folder, hand_over_cluster, hand_over_home, hand_over_run, hand_over_socket
 from entrypoint.system.identity import Identity, write_accounts
 from entrypoint.system.trust import trust_company
 
@@ -28,6 +28,7 @@ def prepare_as_root(places: Places, identity: Identity, socket: Path, host_folde
     hand_over_run(places.run, identity, places.server_run)
     write_accounts(identity.user, places.home, places.run)
     trust_company(places.company_authority, places.run)
+    hand_over_cluster(places, identity.user, say)
     if identity.may_switch:
         # Before the home, by whose owner the other server's start takes this for done.
         adopt_folder(places.repositories, identity, host_folder, say)

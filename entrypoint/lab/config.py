@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from entrypoint.files.places import Places
+from entrypoint.home.extensions import Extensions
 from entrypoint.home.home import worlds_of
 from entrypoint.jupyter.config import Config, merge, server_config
 from entrypoint.kernels.config import kernels_config
@@ -22,6 +23,9 @@ def lab_config(places: Places) -> Config:
 
 
 def _pages(places: Places) -> Config:
+    # Widgets' browser side comes with the kernel's packages; a person's own come first.
+    worlds = (Extensions.of(places.home).current, *worlds_of(places.home))
+    labextensions = [str(world / LABEXTENSIONS) for world in worlds]
     return {
         "ServerApp": {
             # JupyterLab has "Log Out" only beside "Shut Down", which image/overrides.json takes off the menu. The
@@ -34,7 +38,8 @@ def _pages(places: Places) -> Config:
             "news_url": "",
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
-            # Widgets' browser side comes with the kernel's packages; a person's own come first.
-            "extra_labextensions_path": [str(world / LABEXTENSIONS) for world in worlds_of(places.home)],
+            "extra_labextensions_path": labextensions,
         },
+        # Jupyter Notebook's pages, which else look in fewer places.
+        "JupyterNotebookApp": {"extra_labextensions_path": labextensions},
     }

@@ -41,7 +41,9 @@ class FolderDownload(Stream, JupyterHandler):
         self.set_header("Content-Type", "application/gzip")
         self.set_header("Cache-Control", "no-store")
         self.set_attachment_header(f"{os.path.basename(folder)}.tar.gz")
-        options = [HIDDEN] if self.contents_manager.allow_hidden else []
+        # As the file browser is set at the moment.
+        shows_hidden = self.contents_manager.allow_hidden and self.get_query_argument("hidden", "") == "1"
+        options = [HIDDEN] if shows_hidden else []
         child = await create_subprocess_exec(*PACK, folder, *options, stdin=DEVNULL, stdout=PIPE)
         if not await self.send(child) and not self.has_gone:
             # So that nobody takes it for whole.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from entrypoint.files.places import Places
-from entrypoint.jupyter.healthcheck import tell_health
+from entrypoint.system.health import tell_health
 from entrypoint.system.privileges import become_owner
 
 

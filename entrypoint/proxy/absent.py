@@ -24,7 +24,7 @@ class Trouble:
         return " ".join(filter(None, (self.wrong, self.remedy, self.command)))
 
 
-NAMES = {"lab": "JupyterLab", "kernels": "What runs your kernels"}
+NAMES = {"lab": "JupyterLab", "kernels": "What runs your kernels", "scheduler": "The cluster's scheduler"}
 BUSY = Trouble(503, "Too many pages and notebooks are open at once.", "Close some, then load this page again.")
 
 

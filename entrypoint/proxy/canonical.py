@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 
@@ -53,6 +53,20 @@ def reason_to_refuse(request: HTTPServerRequest) -> str | None:
         return "The request for a websocket has no body."
     if is_for_a_service_worker(request):
         return "No page of this server has a service worker."
+    return None
+
+
+def reason_to_show_nothing(request: HTTPServerRequest) -> str | None:
+    """Why a request gets none of a cluster's pages: they are looked at, and asked for by pages of this server alone.
+
+    Jupyter judges both by itself. Dask takes whatever comes, and a browser lets any site open a websocket.
+    """
+    if request.method not in ("GET", "HEAD"):
+        return "The cluster's pages can only be looked at."
+    # As Jupyter compares them.
+    origins = [urlsplit(each).netloc.lower() for each in request.headers.get_list("Origin")]
+    if is_websocket(request) and origins != [request.host.lower()]:
+        return "The cluster's pages are for pages of this server alone."
     return None
 
 

@@ -21,8 +21,10 @@ from entrypoint.proxy.canonical import (
     is_between_door_and_lab,
     is_websocket,
     reason_to_refuse,
+    reason_to_show_nothing,
     request_head,
 )
+from entrypoint.proxy.compression import Compressor, compressed, may_compress
 from entrypoint.proxy.exchange import Exchange
 from entrypoint.proxy.open_connections import OpenConnections
 from entrypoint.proxy.refusals import RefusingHandler
@@ -61,6 +63,7 @@ class ProxyHandler(RefusingHandler):
         self.stream: IOStream = self.request.connection.stream
         self.exchange: Exchange | None = None
         self.splice: Splice | None = None
+        self.compressor: Compressor | None = None
         self.has_gone = self.is_lingering = False
 
     @property
@@ -81,6 +84,8 @@ class ProxyHandler(RefusingHandler):
             self.refuse(404, "There is nothing at this address.")
         elif user is None:
             self.turn_away(self.passage.login_path)
+        elif self.upstream is self.passage.upstreams.scheduler and (reason := reason_to_show_nothing(self.request)):
+            self.refuse(403, reason)
         elif self.passage.connections.is_stopping:
             # Browsers ask again by themselves, on a new connection, which the next door takes.
             self._break_off()
@@ -128,7 +133,9 @@ class ProxyHandler(RefusingHandler):
     get = head = post = put = patch = delete = options = _pass_on
 
     async def _end(self, exchange: Exchange) -> None:
-        self._conclude(await self._answered(exchange))
+        exchange = await self._answered(exchange)
+        rest = await self.compressor.end() if self.compressor and exchange.is_whole else b""
+        self._conclude(exchange, rest)
 
     async def _answered(self, exchange: Exchange) -> Exchange:
         """The exchange when it is over; asks again, once, where a lab that was just going hung up without a word."""
@@ -139,12 +146,12 @@ class ProxyHandler(RefusingHandler):
             await exchange.answer
         return exchange
 
-    def _conclude(self, exchange: Exchange) -> None:
+    def _conclude(self, exchange: Exchange, rest: bytes = b"") -> None:
         """Ends the answer as the lab has ended it."""
         if self._finished:
             return
         if exchange.is_whole:
-            self.finish().add_done_callback(self._end_of_old_http)
+            self.finish(rest or None).add_done_callback(self._end_of_old_http)
         elif exchange.has_begun:
             self._break_off()
         else:
@@ -174,6 +181,8 @@ class ProxyHandler(RefusingHandler):
         self.set_status(status)
         self.clear_header("Content-Type")
         kept = answer_headers(headers)
+        if may_compress(self.request, status, kept):
+            self.compressor, kept = Compressor(int(kept["Content-Length"])), compressed(kept)
         for name in kept:
             self.clear_header(name)
         for name, value in kept.get_all():
@@ -181,10 +190,13 @@ class ProxyHandler(RefusingHandler):
         await self.flush()
 
     async def pass_down(self, data: bytes) -> None:
+        if self.compressor:
+            data = await self.compressor.compress(data)
         if self._finished:
             raise StreamClosedError
-        self.write(data)
-        await self.flush()
+        if data:
+            self.write(data)
+            await self.flush()
 
     async def _or_say_absent(self, passing: Awaitable[None]) -> None:
         try:

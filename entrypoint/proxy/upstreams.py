@@ -88,10 +88,14 @@ class Upstream:
 
 
 # What is asked of what runs; all else is pages and files. Letter by letter, as Jupyter itself goes by addresses: what
-# is spelt otherwise is nowhere.
+# is spelt otherwise is nowhere. Jupyter Notebook's page of a terminal is a page.
 OF_WHAT_RUNS = re.compile(
-    r"/(?:api/(?:kernels|kernelspecs|sessions|terminals)|kernelspecs|terminals|lsp)(?:/.*)?", re.S
+    r"/(?:api/(?:kernels|kernelspecs|sessions|terminals|usage)|kernelspecs|terminals/websocket|lsp)(?:/.*)?", re.S
 )
+
+
+# The pages of a cluster's scheduler, as compose/cluster.yml has it serve them.
+OF_THE_CLUSTER = re.compile(r"/dask(?:/.*)?", re.S)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,10 @@ class Upstreams:
 
     lab: Upstream
     kernels: Upstream
+    scheduler: Upstream | None = None
 
     def of(self, path: str) -> Upstream:
         """Whose an address is."""
+        if self.scheduler and OF_THE_CLUSTER.fullmatch(path):
+            return self.scheduler
         return self.kernels if OF_WHAT_RUNS.fullmatch(path) else self.lab

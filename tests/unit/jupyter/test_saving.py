@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from entrypoint.jupyter.files import Files
 from entrypoint.jupyter.saving import LEFTOVER_SECONDS, may_replace, replacing
 
 
@@ -56,3 +57,16 @@ def test_hard_links_and_other_things_are_left_to_jupyters_way(tmp_path: Path) ->
     assert not may_replace(file)
     os.mkfifo(tmp_path / "pipe")
     assert not may_replace(tmp_path / "pipe")
+
+
+def test_a_chunk_that_comes_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "root").mkdir()
+    manager = Files(root_dir=str(tmp_path / "root"))
+    for chunk, text in ((1, "a"), (1, "a"), (2, "b"), (2, "b"), (3, "c"), (-1, "d"), (-1, "d")):
+        manager.save({"type": "file", "format": "text", "chunk": chunk, "content": text}, "large.txt")
+    assert (tmp_path / "root" / "large.txt").read_text() == "abcd"
+    # Of the same name, a new one.
+    for chunk, text in ((1, "e"), (-1, "f")):
+        manager.save({"type": "file", "format": "text", "chunk": chunk, "content": text}, "large.txt")
+    assert (tmp_path / "root" / "large.txt").read_text() == "ef"

@@ -35,7 +35,16 @@ def test_the_configuration_calls_nobody_and_listens_behind_the_door_alone(places
     assert written["ServerApp"]["port"] == 8888
     assert written["LabApp"]["news_url"] == ""
     assert written["LabApp"]["extension_manager"] == "readonly"
-    assert written["FileContentsManager"]["delete_to_trash"] is False
+    assert written["FileContentsManager"]["delete_to_trash"] is True
+
+
+def test_jupyter_notebook_s_pages_find_what_jupyterlab_s_find(places: Places) -> None:
+    written, _ = config(places)
+    (folder,) = {
+        each for each in written["LabApp"]["extra_labextensions_path"] if each.startswith("/opt/conda/envs/default")
+    }
+    assert written["JupyterNotebookApp"]["extra_labextensions_path"] == written["LabApp"]["extra_labextensions_path"]
+    assert folder.endswith("/share/jupyter/labextensions")
 
 
 def test_without_a_door_jupyter_s_own_login_stands(places: Places) -> None:

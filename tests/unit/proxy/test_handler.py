@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wall import LOGIN, Speaks, Wall, get, read_all, wall
+from tests.wall import HANDSHAKE, LOGIN, Speaks, Wall, get, read_all, wall
 
 SHORT_SECONDS = 0.5
 
@@ -118,6 +118,14 @@ def test_of_the_cookies_only_the_token_against_forgery_reaches_the_lab(echoing: 
     cookies = ["Cookie: a=b; _xsrf=2|ab|cd|12; " + LOGIN.decode(), "Cookie: c=d"]
     lines, _ = heard(echoing.ask(get("/x", *cookies)))
     assert [line for line in lines if "ookie" in line] == ["Cookie: _xsrf=2|ab|cd|12"]
+
+
+def test_a_cluster_s_pages_can_only_be_looked_at_and_by_pages_of_this_server(echoing: Wall) -> None:
+    assert heard(echoing.ask(get("/dask/status")))[0][0] == "GET /dask/status HTTP/1.1"
+    post = b"POST /dask/x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    assert echoing.ask(post).startswith(b"HTTP/1.1 403 ")
+    for origin in ((), ("Origin: http://evil.example.net",), ("Origin: http://localhost:1",), ("Origin: null",)):
+        assert echoing.ask(get("/dask/status/ws", *HANDSHAKE, *origin)).startswith(b"HTTP/1.1 403 "), origin
 
 
 NO_MEANING = {
