@@ -9,16 +9,27 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from entrypoint.certificates.cluster import keep_cluster
 from entrypoint.certificates.keeping import keep_certificates
+from entrypoint.certificates.machines import keep_revocations
 from entrypoint.certificates.own import hold, keep_own_certificate, own_files
 from entrypoint.commands.check import COMMANDS, check
 from entrypoint.door.config import write_config
-from entrypoint.door.state import keep_cookie_secret, keep_layout, keep_password, write_password_hash
+from entrypoint.door.state import (
+    keep_cookie_secret,
+    keep_layout,
+    keep_notify_url,
+    keep_open_logins,
+    keep_password,
+    write_password_hash,
+)
 from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown_lines
+from entrypoint.laptops.pairing import keep_pairing
 from entrypoint.report.installation import keep_installation, tell_new_volumes
+from entrypoint.report.made_of import differences
 from entrypoint.report.message import message
 from entrypoint.report.status import status_now
 from entrypoint.settings.known import KnownSettings, write_known_settings
@@ -43,6 +54,8 @@ def start(environ: Mapping[str, str], arguments: list[str], now: datetime) -> No
     write_accounts(identity.user, places.state, places.run)
     write_known_settings(places, environ, known.has_password)
     trust_company(places.company_authority, places.run)
+    keep_cluster(places, now, say)
+    keep_revocations(places, now, say)
     own_pair = hold(own_files(places, settings))
     if identity.may_switch:
         hand_over_state(places.state, identity.user)
@@ -59,11 +72,15 @@ def start(environ: Mapping[str, str], arguments: list[str], now: datetime) -> No
     password = keep_password(places.password_hash, settings.jupyter_password, say)
     for secret in (places.cookie_secret, places.device_secret):
         keep_cookie_secret(secret, say)
+    keep_open_logins(places, say)
+    keep_pairing(places, now, say)
     write_config(places, settings)
+    keep_notify_url(places.notify_url, settings.notify_url)
 
     alike = misspelt(environ)
     warnings = (
         *([] if arguments else keep_installation(places)),
+        *map(str, differences(places)),
         *(f"{name} is no setting, and does nothing.\n  Is {meant} meant?" for name, meant in alike.items()),
     )
     if not arguments:

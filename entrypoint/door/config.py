@@ -11,7 +11,7 @@ from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.private import write_private
 from entrypoint.files.untrusted import read_untrusted
-from entrypoint.login.door import Lock
+from entrypoint.login.lock import Lock
 from entrypoint.settings.settings import Settings
 
 OF_CERTIFICATES = (

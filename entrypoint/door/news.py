@@ -9,11 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from entrypoint.files.untrusted import shown
-from entrypoint.login.door import Door
+from entrypoint.login.guarded import GuardedHandler
 from entrypoint.login.logins import last_before_this
 from entrypoint.proxy.asking import NoAnswerError, ask_kernels
-from entrypoint.proxy.handler import Passage
-from entrypoint.proxy.refusals import RefusingHandler
 
 PATH = "/lab/api/news"
 ASKED = "/workhorse/news"
@@ -23,18 +21,12 @@ BYTES_MAX, TEXTS_MAX, CHARACTERS_MAX = 64 * 1024, 20, 1000
 ASKING_AT_ONCE = 2
 
 
-class NewsHandler(RefusingHandler):
+class NewsHandler(GuardedHandler):
     """Tells of the login before, and of what the kernels' server leaves out that the person may look for."""
 
     threads = ThreadPoolExecutor(ASKING_AT_ONCE)
 
-    def initialize(self, door: Door, passage: Passage) -> None:
-        self.door, self.passage = door, passage
-
     async def get(self) -> None:
-        if self.door.login_of(self.request) is None:
-            self.turn_away(self.passage.login_path)
-            return
         login = last_before_this(self.door.logins)
         ask = asyncio.get_running_loop().run_in_executor
         texts = [*([login] if login else []), *await ask(self.threads, self._of_kernels)]

@@ -1,4 +1,4 @@
-"""What the door gives to anybody, besides its form: that it answers, and its icon."""
+"""What the door gives to anybody, besides its form: that it answers, and its icons."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ class HealthHandler(RefusingHandler):
 
 
 class IconHandler(RefusingHandler):
-    """The icon, in the place where JupyterLab has its own."""
+    """An icon, in the place where JupyterLab has its own."""
+
+    def initialize(self, name: str) -> None:
+        self.name = name
 
     def get(self) -> None:
         self.set_header("Content-Type", "image/x-icon")
         self.set_header("Cache-Control", f"public, max-age={DAY_SECONDS}")
-        self.finish(icon())
+        self.finish(icon(self.name))
 
     head = get
 
 
 @cache
-def icon() -> bytes:
-    return (PAGES / "favicon.ico").read_bytes()
+def icon(name: str) -> bytes:
+    return (PAGES / name).read_bytes()

@@ -18,6 +18,7 @@ from entrypoint.door.application import make_application
 from entrypoint.door.config import lock_of, read_config
 from entrypoint.door.healthcheck import PORT
 from entrypoint.door.log import open_log
+from entrypoint.door.notices import Notifier
 from entrypoint.door.serving import Certificates
 from entrypoint.door.unknown_names import UnknownNames
 from entrypoint.files.errors import WorkhorseError
@@ -60,24 +61,39 @@ async def serve(places: Places, config: Mapping[str, Any], port: int, log: loggi
     await server.stop(STOP_SECONDS)
 
 
+def upstreams_of(places: Places) -> Upstreams:
+    has_cluster = places.dask_socket.parent.is_dir()
+    return Upstreams(
+        Upstream("lab", places.socket),
+        Upstream("kernels", places.kernels_socket),
+        Upstream("scheduler", places.dask_socket) if has_cluster else None,
+    )
+
+
 class DoorServer:
     """The door in service: what it knows, and what it does beside answering."""
 
     def __init__(self, places: Places, config: Mapping[str, Any], log: logging.Logger) -> None:
         keep_whose_failure_it_is(asyncio.get_running_loop())
         self.door = Door(places, lock_of(config), *read_credentials(places), log)
-        upstreams = Upstreams(Upstream("lab", places.socket), Upstream("kernels", places.kernels_socket))
+        upstreams = upstreams_of(places)
         self.passage = Passage(upstreams, self.door.login_of, self.door.address, self.door.connections)
         self.certificates = Certificates(places, config, log)
         names = UnknownNames(config["names"], self.certificates.covers, log)
-        application = make_application(self.door, self.passage, self.certificates.is_trusted, names.meet)
+        certificates = self.certificates
+        application = make_application(
+            self.door, self.passage, certificates.is_trusted, lambda name: not certificates.covers(name), names.meet
+        )
         self.http = Reception(application, max_body_size=BODY_BYTES_MAX)
         self.certificates.serve_with(self.http)
+        self.notifier = Notifier(places, upstreams.kernels, log) if places.notify_url.exists() else None
         self.tasks: list[asyncio.Task[None]] = []
 
     def listen(self, listeners: Iterable[socket.socket]) -> None:
         self.http.add_sockets(listeners)
-        self.tasks = [asyncio.create_task(each) for each in (self.certificates.keep(), follow_credentials(self.door))]
+        lasting = [self.certificates.keep(), follow_credentials(self.door)]
+        lasting += [self.notifier.run()] if self.notifier else []
+        self.tasks = [asyncio.create_task(each) for each in lasting]
 
     async def stop(self, seconds: float) -> None:
         """Accepts no more, and lets what is open come to its end: no line of a printing cell is lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from entrypoint.files.places import Places
 from entrypoint.files.private import read_private, set_aside, write_private
 from entrypoint.files.untrusted import read_untrusted
 from entrypoint.login.cookie_secrets import is_secret, new_secret
+from entrypoint.login.open_logins import is_sound
 from entrypoint.login.password import PasswordHash, is_hash, settle_password
 
 Say = Callable[[str], None]
@@ -89,6 +91,21 @@ def keep_cookie_secret(path: Path, say: Say) -> None:
     """Makes a secret that signs cookies, where there is no sound one."""
     if _read_sound(path, is_secret, say) is None:
         write_private(path, new_secret().encode())
+
+
+def keep_open_logins(places: Places, say: Say) -> None:
+    """Where it can't be told any more which logins were ended, all are."""
+    if os.path.lexists(places.open_logins) and _read_sound(places.open_logins, is_sound, say) is None:
+        replace_cookie_secret(places)
+        say("Everyone is signed out, since nothing else holds which devices were. Kernels run on.")
+
+
+def keep_notify_url(path: Path, url: str) -> None:
+    """Puts where notices go to in its place; nothing stands there where there is nowhere."""
+    if url:
+        write_private(path, url.encode())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _read_sound(path: Path, is_sound: Callable[[str], bool], say: Say) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from entrypoint.files.errors import WorkhorseError
@@ -36,6 +36,7 @@ def share(state: Path) -> int:
             "A restore was killed half way: the volumes hold some of the backup and some of what was there before.",
             "Restore again: docker compose run --rm -T workhorse workhorse restore < workhorse-backup.tar.gz",
         )
+    os.set_inheritable(descriptor, True)
     return descriptor
 
 
@@ -46,7 +47,7 @@ def shared(state: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        _unlock(descriptor)
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def claimed(state: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        _unlock(descriptor)
 
 
 def _lock(folder: Path, kind: int, refusal: WorkhorseError) -> int:
@@ -73,7 +74,6 @@ def _lock(folder: Path, kind: int, refusal: WorkhorseError) -> int:
     The kernel ends a lock with its last holder, even a killed one.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    os.set_inheritable(descriptor, True)
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -83,3 +83,10 @@ def _lock(folder: Path, kind: int, refusal: WorkhorseError) -> int:
         # Some network file systems lock no folders; there, a person has to know whether the server runs.
         pass
     return descriptor
+
+
+def _unlock(descriptor: int) -> None:
+    """At once, though a child that was forked meanwhile may hold the same descriptor until it becomes its program."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)

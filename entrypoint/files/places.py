@@ -40,6 +40,26 @@ class TlsFolder:
 
 
 @dataclass(frozen=True)
+class ClusterFolder:
+    """By what the parts of the cluster know each other: its authority's certificate, and the pair of them all."""
+
+    path: Path
+
+    @property
+    def authority(self) -> Path:
+        return self.path / "ca.pem"
+
+    @property
+    def pair(self) -> Path:
+        return self.path / "pair.pem"
+
+    @property
+    def revoked(self) -> Path:
+        """Which pairs of other machines are good no more; there is none until one was removed."""
+        return self.path / "revoked.pem"
+
+
+@dataclass(frozen=True)
 class Places:
     """The container's folders and files, below a root that tests may choose."""
 
@@ -52,6 +72,16 @@ class Places:
     @property
     def home(self) -> Path:
         return self.root / "home/workhorse"
+
+    @property
+    def runs(self) -> Path:
+        """What cells have put out, until their notebook holds it."""
+        return self.home / ".local/share/workhorse/runs"
+
+    @property
+    def outputs(self) -> Path:
+        """The same of cells whose notebook is gone."""
+        return self.home / "outputs"
 
     @property
     def run(self) -> Path:
@@ -77,6 +107,31 @@ class Places:
     def kernels_socket(self) -> Path:
         """Where the door and the server of what runs meet, and nobody else."""
         return self.root / "run/kernels/socket"
+
+    @property
+    def kernels_awake(self) -> Path:
+        """Is there while that server runs, and not while it waits for somebody to ask for something."""
+        return self.root / "run/kernels/awake"
+
+    @property
+    def sync_socket(self) -> Path:
+        """Where Syncthing is asked, by the door and nobody else."""
+        return self.root / "run/sync/socket"
+
+    @property
+    def pairing(self) -> Path:
+        """What the door tells the service that syncs: its device key, and whom to be in step with."""
+        return self.root / "run/pairing/pairing.json"
+
+    @property
+    def sync_index(self) -> Path:
+        """What Syncthing knows of the notebooks' folder; it can be made anew from that."""
+        return self.root / "var/lib/sync"
+
+    @property
+    def dask_socket(self) -> Path:
+        """Where the door and the cluster's scheduler meet; its folder is there where compose/cluster.yml is on."""
+        return self.root / "run/dask/socket"
 
     @property
     def lab_config(self) -> Path:
@@ -113,14 +168,49 @@ class Places:
         return self.server_run / "own-certificate.json"
 
     @property
+    def clone(self) -> Path:
+        """What compose/published.yml shows of the clone."""
+        return self.root / "run/clone"
+
+    @property
+    def made_of(self) -> Path:
+        """The same files as the image was made of them."""
+        return self.root / "opt/workhorse/made-of"
+
+    @property
     def known_settings(self) -> Path:
         """What the start read from `.env`, without the password, for the `workhorse` commands."""
         return self.run / "settings.json"
 
     @property
+    def notify_url(self) -> Path:
+        """Where notices go to; a secret, and in memory alone."""
+        return self.server_run / "notify-url"
+
+    @property
     def sharing(self) -> Path:
         """Until when the authority's certificate is offered to everyone."""
         return self.server_run / "share-ca"
+
+    @property
+    def cluster_authority(self) -> Path:
+        """The key that signs for the cluster: root's alone, at the door alone."""
+        return self.root / "var/lib/cluster-authority/authority.pem"
+
+    @property
+    def cluster_machines(self) -> Path:
+        """The other machines that a pair was made for."""
+        return self.cluster_authority.parent / "machines.json"
+
+    @property
+    def cluster(self) -> ClusterFolder:
+        """Where the door leaves what the cluster's parts need, for root alone."""
+        return ClusterFolder(self.root / "run/cluster")
+
+    @property
+    def own_cluster(self) -> ClusterFolder:
+        """The person's copy, in memory; `image/cluster/dask.yaml` names it."""
+        return ClusterFolder(self.run / "cluster")
 
     @property
     def company_authority(self) -> Path:
@@ -161,8 +251,28 @@ class Places:
         return self.state / "second-factor.json"
 
     @property
+    def device_key(self) -> Path:
+        """By which laptops know this server when they sync with it: a key and its certificate."""
+        return self.state / "sync.pem"
+
+    @property
+    def laptops(self) -> Path:
+        """Those that were paired."""
+        return self.state / "laptops.json"
+
+    @property
     def logins(self) -> Path:
         return self.state / "logins.json"
+
+    @property
+    def open_logins(self) -> Path:
+        """The devices that are logged in, and the logins that were ended."""
+        return self.state / "open-logins.json"
+
+    @property
+    def last_backup(self) -> Path:
+        """When `workhorse backup` last wrote a whole archive."""
+        return self.state / "last-backup"
 
     @property
     def installation(self) -> Path:

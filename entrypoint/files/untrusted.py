@@ -39,9 +39,9 @@ def read_untrusted(path: Path | str, limit: int = BYTES_MAX, follow: bool = Fals
     return content
 
 
-def read_linked(path: Path) -> bytes:
+def read_linked(path: Path, limit: int = BYTES_MAX) -> bytes:
     """The same for a file that people link themselves, on the host or in their home."""
-    return read_untrusted(path, follow=True)
+    return read_untrusted(path, limit, follow=True)
 
 
 def shown(text: str, limit: int = CHARACTERS_SHOWN) -> str:

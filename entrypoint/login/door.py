@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +19,12 @@ from entrypoint.files.places import Places
 from entrypoint.files.private import write_private
 from entrypoint.files.untrusted import read_untrusted
 from entrypoint.login import login_cookie
+from entrypoint.login.cookie_secrets import new_secret
 from entrypoint.login.devices import device_of
 from entrypoint.login.guesses import KeptCounts, read_limiter
-from entrypoint.login.logins import Login, added, browser_name, read_logins, write_logins
+from entrypoint.login.lock import Lock
+from entrypoint.login.logins import Login, added, as_kept, browser_name, read_logins
+from entrypoint.login.open_logins import read_open_logins
 from entrypoint.login.password import verifies
 from entrypoint.login.second_factor import NOBODY_ENROLLED, check, read_second_factor, to_json
 from entrypoint.proxy.open_connections import OpenConnections
@@ -29,21 +32,6 @@ from entrypoint.settings.clients import client_address, client_group, parse_netw
 from entrypoint.strangers.behalf import in_own_name
 
 NICENESS = 10
-
-
-@dataclass(frozen=True)
-class Lock:
-    """What of the settings says who may come in.
-
-    Args:
-        session_days: For how many a login lasts.
-        second_factor: Whether a code is asked for besides the password.
-        trusted_proxies: Addresses and networks whose X-Forwarded-For counts.
-    """
-
-    session_days: int
-    second_factor: bool
-    trusted_proxies: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +58,7 @@ class Door:
         self, places: Places, lock: Lock, hashed_password: str, cookie_secret: bytes, log: logging.Logger
     ) -> None:
         self.places, self.lock, self.log = places, lock, log
+        self.signing = b""
         self.take_credentials(hashed_password, cookie_secret)
         self.limiter = read_limiter(places.guesses)
         self.proxies = parse_networks(lock.trusted_proxies)
@@ -92,18 +81,44 @@ class Door:
     def take_credentials(self, hashed_password: str, cookie_secret: bytes) -> None:
         """From now on these count, and no login that others have signed."""
         self.hashed_password = hashed_password
-        self.signing = login_cookie.signing_secret(cookie_secret, hashed_password)
+        signing = login_cookie.signing_secret(cookie_secret, hashed_password)
+        if signing != self.signing:
+            self.signing, self.open_logins = signing, read_open_logins(self.places.open_logins, signing)
 
     def login_of(self, request: HTTPServerRequest) -> str | None:
-        """Which login a request comes with; None for a stranger's."""
-        return login_cookie.login_of(request, self.signing, self.lock.session_days)
+        """Which login a request comes with; None for a stranger's, and for one that was ended."""
+        login = login_cookie.login_of(request, self.signing, self.lock.session_days)
+        return None if login in self.open_logins.ended else login
+
+    def meet(self, request: HTTPServerRequest) -> bool:
+        """Whether a request is of somebody who is logged in, whose device then has been seen."""
+        login, now = self.login_of(request), datetime.now(UTC)
+        if login and self.open_logins.is_new(login, now):
+            is_worth_keeping = self.open_logins.see(login, self.address(request), _browser(request), now)
+            if is_worth_keeping:
+                self._keep_open_logins(now)
+        return login is not None
 
     def let_in(self, handler: RequestHandler) -> None:
-        login_cookie.set_login_cookie(handler, self.signing, self.lock.session_days)
+        now, request = datetime.now(UTC), handler.request
+        login = login_cookie.set_login_cookie(handler, self.signing, self.lock.session_days)
+        self.open_logins.begin(login, self.address(request), _browser(request), now)
+        self._keep_open_logins(now)
 
-    def log_out(self, login: str) -> None:
-        """Ends what the browser of one login holds open: nobody asks a websocket for its cookie again."""
+    async def log_out(self, login: str) -> None:
+        """Ends a login, and what its browser holds open: nobody asks a websocket for its cookie again."""
+        self.open_logins.end(login)
         self.connections.close_login(login)
+        # Another secret ends them all, and begins the list anew.
+        is_full, now = self.open_logins.is_full, datetime.now(UTC)
+        kept = self._write(self.places.cookie_secret, new_secret().encode()) if is_full else self._keep_open_logins(now)
+        await asyncio.wrap_future(kept)
+
+    def _keep_open_logins(self, now: datetime) -> Future[None]:
+        return self._write(self.places.open_logins, self.open_logins.text(now))
+
+    def _write(self, path: Path, content: bytes) -> Future[None]:
+        return self.desk.submit(write_or_say, self.log, path, content)
 
     def end_logins_that_are_over(self) -> None:
         """After so many days, or with another password or a sign-out, what is open ends too."""
@@ -123,7 +138,7 @@ class Door:
         run, hashed = asyncio.get_running_loop().run_in_executor, self.hashed_password
         is_right = await run(self.lanes[is_known], verifies, hashed, password)
         verdict = Verdict(is_right, not self.lock.second_factor or await run(self.desk, self._spend, code, is_right))
-        await run(self.desk, write_or_say, self.log, self.places.logins, self.note(request, verdict))
+        await asyncio.wrap_future(self._write(self.places.logins, as_kept(self.note(request, verdict))))
         # A guess may wait for as long as it takes to replace the password.
         return verdict.opens and hashed == self.hashed_password
 
@@ -146,7 +161,7 @@ class Door:
     def note(self, request: HTTPServerRequest, verdict: Verdict) -> list[Login]:
         """Says who was at the door; returns the list to keep."""
         address = self.address(request)
-        agent = browser_name(request.headers.get("User-Agent", ""))
+        agent = _browser(request)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         knew_password = verdict.password and not verdict.opens
         self.logins = added(self.logins, Login(now, address, agent, verdict.opens, knew_password=knew_password))
@@ -157,15 +172,19 @@ class Door:
         return self.logins
 
 
-def write_or_say(log: logging.Logger, path: Path, logins: list[Login]) -> None:
+def write_or_say(log: logging.Logger, path: Path, content: bytes) -> None:
     try:
-        write_logins(path, logins)
+        write_private(path, content)
     except WorkhorseError as error:
         log.warning("%s", error)
 
 
 def _give_way() -> None:
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+def _browser(request: HTTPServerRequest) -> str:
+    return browser_name(request.headers.get("User-Agent", ""))
 
 
 def _forwarded_for(request: HTTPServerRequest) -> str | None:

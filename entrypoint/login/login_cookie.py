@@ -38,11 +38,12 @@ def login_of(request: HTTPServerRequest, secret: bytes, days: int) -> str | None
     return login if isinstance(login, str) and LOGIN.fullmatch(login) else None
 
 
-def set_login_cookie(handler: RequestHandler, secret: bytes, days: int) -> None:
-    """Begins a login."""
-    name = cookie_name(handler.request.host)
-    value = create_signed_value(secret, name, json.dumps({"username": uuid.uuid4().hex}))
+def set_login_cookie(handler: RequestHandler, secret: bytes, days: int) -> str:
+    """Begins a login; returns its name."""
+    name, login = cookie_name(handler.request.host), uuid.uuid4().hex
+    value = create_signed_value(secret, name, json.dumps({"username": login}))
     handler.set_cookie(name, value, expires_days=days, httponly=True, secure=True, samesite="Lax")
+    return login
 
 
 def clear_login_cookie(handler: RequestHandler) -> None:

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from entrypoint.files.private import write_private
 from entrypoint.files.untrusted import read_untrusted
 
 KEPT = 100
@@ -100,8 +99,8 @@ def _is_sound(login: Login) -> bool:
     return are_lines and are_bools and type(login.count) is int and 0 < login.count <= COUNT_MAX
 
 
-def write_logins(path: Path, logins: Sequence[Login]) -> None:
-    write_private(path, json.dumps([asdict(each) for each in logins]).encode())
+def as_kept(logins: Sequence[Login]) -> bytes:
+    return json.dumps([asdict(each) for each in logins]).encode()
 
 
 def last_before_this(logins: Sequence[Login]) -> str | None:

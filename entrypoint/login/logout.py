@@ -17,17 +17,17 @@ class LogoutHandler(RefusingHandler):
     def initialize(self, door: Door) -> None:
         self.door = door
 
-    def get(self) -> None:
+    async def get(self) -> None:
         # The cookie comes along from anybody's link, so a foreign one only leads to a button.
         is_own = self.request.headers.get("Sec-Fetch-Site", "none") in OWN_SITES
         if is_own:
-            self._log_out()
+            await self._log_out()
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("Cache-Control", "no-store")
         self.finish(rendered("logout.html", is_out=is_own))
 
-    def _log_out(self) -> None:
+    async def _log_out(self) -> None:
         clear_login_cookie(self)
         if login := self.door.login_of(self.request):
-            self.door.log_out(login)
+            await self.door.log_out(login)
             self.set_header("Clear-Site-Data", '"cache", "storage"')

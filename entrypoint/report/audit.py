@@ -11,14 +11,17 @@ from pathlib import Path
 from entrypoint.certificates.own import read_judgement
 from entrypoint.certificates.serving import PRIVATE
 from entrypoint.door.state import is_password_in_log
-from entrypoint.files.errors import Problem
+from entrypoint.files.errors import Problem, WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted, shown_lines
+from entrypoint.laptops.pairing import is_on
+from entrypoint.laptops.report import ask_for_report as ask_for_sync_report
 from entrypoint.login.password import verifies
 from entrypoint.login.second_factor import NOBODY_ENROLLED, read_second_factor
+from entrypoint.proxy.asking import NoAnswerError
 from entrypoint.report.kernels import AbsentKernelsError, absence, ask_for_report
-from entrypoint.report.status import read_report
-from entrypoint.settings.known import read_known_settings
+from entrypoint.report.status import START_SYNC, read_report
+from entrypoint.settings.known import KnownSettings, read_known_settings
 from entrypoint.settings.reader import IN_FILE
 from entrypoint.settings.settings import Settings
 from entrypoint.system.image import built
@@ -31,6 +34,7 @@ CHOOSE_ANOTHER = (
     "or in its file, then: docker compose restart workhorse"
 )
 IMAGE_AGE = timedelta(days=90)
+LAPTOP_AWAY = timedelta(days=90)
 SHARE_OF_NOTEBOOKS = 7 / 8
 ONLY_THE_HASH = "Once started, only its hash is needed, and the password stays the same. In .env:"
 
@@ -42,15 +46,8 @@ def audit(places: Places, arguments: argparse.Namespace) -> int:
         arguments: `password` is what `.env` gives, as far as it could be read.
     """
     known = read_known_settings(places)
-    settings = known.settings
-    password = arguments.password if known.has_password else settings
-    now = datetime.now(UTC)
-    findings = [
-        *judge_door(settings, places),
-        *judge_secrets(known.has_password, places),
-        *judge_image("The door's", built(places.root), now),
-        *judge_kernels(settings, places, now),
-    ]
+    password = arguments.password if known.has_password else known.settings
+    findings = judge(known, places, datetime.now(UTC))
     if password:
         findings = [*judge_password(password, places), *judge_password_file(password, places), *findings]
     for finding in findings:
@@ -60,6 +57,18 @@ def audit(places: Places, arguments: argparse.Namespace) -> int:
         print("The password is not known here, so it was not judged. On the host:")
         print("  docker compose exec workhorse workhorse audit")
     return 1 if findings else 0
+
+
+def judge(known: KnownSettings, places: Places, now: datetime) -> list[Problem]:
+    """All that can be found without the password."""
+    settings = known.settings
+    return [
+        *judge_door(settings, places),
+        *judge_secrets(known.has_password, places),
+        *judge_image("The door's", built(places.root), now),
+        *judge_kernels(settings, places, now),
+        *judge_laptops(settings, places, now),
+    ]
 
 
 def judge_password(settings: Settings, places: Places) -> Iterator[Problem]:
@@ -154,7 +163,8 @@ def judge_image(name: str, made: datetime | None, now: datetime) -> Iterator[Pro
     if made and now - made > IMAGE_AGE:
         yield Problem(
             f"{name} image is {(now - made).days} days old, and so are its programs' mended holes.",
-            "Build it anew: git pull && docker compose build --pull --no-cache && docker compose up -d",
+            "Have it anew: git pull && docker compose pull --ignore-buildable "
+            "&& docker compose build --pull --no-cache && docker compose up -d",
         )
 
 
@@ -169,6 +179,28 @@ def judge_kernels(settings: Settings, places: Places, now: datetime) -> Iterator
     yield from judge_walls(settings, told)
     yield from judge_image("The kernels'", told.image_built, now)
     yield from judge_memory(told.memory_limit, machine_bytes(places.root / "proc/meminfo"))
+
+
+def judge_laptops(settings: Settings, places: Places, now: datetime) -> Iterator[Problem]:
+    """Whether somebody may still come in who has long been away, and whether the server is announced."""
+    if not is_on(places):
+        return
+    if settings.sync_discovery:
+        yield Problem(
+            "Syncthing's public servers are told where this server is.",
+            "If your laptop reaches it without them, in .env: SYNC_DISCOVERY=off   then: docker compose up -d",
+        )
+    try:
+        laptops = ask_for_sync_report(places).laptops
+    except (NoAnswerError, WorkhorseError) as error:
+        yield Problem(f"Syncthing does not answer, so its laptops could not be judged: {error}.", START_SYNC)
+        return
+    for laptop in laptops:
+        if laptop.last_seen and not laptop.is_connected and now - laptop.last_seen > LAPTOP_AWAY:
+            yield Problem(
+                f"{laptop.called} was last seen on {laptop.last_seen:%Y-%m-%d}, and may still change every file.",
+                f"If it is gone: docker compose exec workhorse workhorse sync forget {laptop.id}",
+            )
 
 
 def judge_walls(settings: Settings, told: KernelsReport) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from entrypoint.files.errors import Problem
 from entrypoint.files.places import Places
@@ -66,7 +66,8 @@ def changes(before: str, now: str) -> Iterator[Problem]:
 def tell_new_volumes(places: Places) -> str | None:
     """What a person should know whose clone had other volumes until it was named after its folder; None for others."""
     clone = find_clone(places)
-    if not clone or clone.endswith(f"/{FORMER_NAME}"):
+    # Nor has one that the README's first line has made, which puts the person's name behind.
+    if not clone or PurePath(clone).name.partition("-")[0] == FORMER_NAME:
         return None
     return (
         f"The volumes are new. Those of an earlier Workhorse are called {FORMER_NAME}, whatever its folder is called. "

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from entrypoint.files.errors import Problem
 from entrypoint.files.places import Places
 from entrypoint.proxy.asking import NoAnswerError, ask_kernels
+from entrypoint.system.disk import Disk
 from entrypoint.system.folder import another_folder, reason_nothing_is_saved
 from entrypoint.system.kernels_report import BYTES_MAX, PATH, KernelsReport, judged
 
@@ -37,6 +38,16 @@ def absence(error: AbsentKernelsError) -> Problem:
         f"The kernels' server, where notebooks run, does not answer: {error}.",
         f"To start it: {START}   What it says: {LOG}",
     )
+
+
+def disk_lines(told: KernelsReport, state: Disk | None) -> Iterator[str]:
+    """How full each disk is; volumes that lie on one, as most do, in one line."""
+    places = {"the notebooks' folder": told.folder_disk, "home": told.home_disk, "state": state}
+    on = dict[str, list[str]]()
+    for name, disk in places.items():
+        if disk:
+            on.setdefault(str(disk), []).append(name)
+    yield from (f"{disk}: {', '.join(names)}" for disk, names in on.items())
 
 
 def kernels_warnings(told: KernelsReport, host_folder: str) -> Iterator[str]:

@@ -29,6 +29,11 @@ class Status:
     recovery_codes: int | None = None
     logins: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
+    cards: tuple[str, ...] = ()
+    laptops: tuple[str, ...] = ()
+    disks: tuple[str, ...] = ()
+    # Empty where there has been none.
+    last_backup: str = ""
     # The user whose the notebooks' folder is, where the lab has told.
     owner: int | None = None
 
@@ -52,6 +57,10 @@ def _lines(status: Status) -> Iterator[str]:
     whose = "" if status.owner is None else f", user {status.owner}'s"
     yield f"  Notebooks     {settings.repositories} on this machine{whose}"
     yield from _listed("Kernels", status.kernels)
+    yield from _listed("Cards", status.cards)
+    yield from _listed("Disks", status.disks)
+    yield from _listed("Last backup", (status.last_backup,) if status.last_backup else ())
+    yield from _listed("Laptops", status.laptops)
     yield from _certificates(status)
     yield from _listed("Logins", status.logins)
     for warning in status.warnings:
@@ -68,19 +77,25 @@ def _listed(name: str, lines: tuple[str, ...]) -> Iterator[str]:
 
 
 def _addresses(settings: Settings) -> Iterator[str]:
-    names, port, address = settings.server_names, settings.port, settings.listen_address
+    port, address = settings.port, settings.listen_address
     if address.is_loopback:
         end = f"{ServerName(str(address)).in_url}:{port}"
         yield f"  Listens to this machine alone. From yours: ssh -L {port}:{end} USER@THIS-MACHINE, then"
         yield f"  Open          https://localhost:{port}"
         return
-    for number, name in enumerate(names):
-        yield f"  {'' if number else 'Open':12}  https://{name.in_url}:{port}"
-    if address.is_unspecified:
-        yield f"  {'' if names else 'Open':12}  https://localhost:{port}   (on this machine itself)"
-    if not names:
+    for number, url in enumerate(addresses(settings)):
+        note = "   (on this machine itself)" if url == f"https://localhost:{port}" else ""
+        yield f"  {'' if number else 'Open':12}  {url}{note}"
+    if not settings.server_names:
         yield f"                https://THIS-MACHINES-NAME:{port} from elsewhere; put that name into .env, so that"
         yield "                the certificate holds it: SERVER_NAMES=lab.example.org,192.168.1.20"
+
+
+def addresses(settings: Settings) -> Iterator[str]:
+    """Where it opens, as far as that is known in here."""
+    yield from (f"https://{name.in_url}:{settings.port}" for name in settings.server_names)
+    if settings.listen_address.is_unspecified or settings.listen_address.is_loopback:
+        yield f"https://localhost:{settings.port}"
 
 
 def _certificates(status: Status) -> Iterator[str]:

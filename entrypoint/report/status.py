@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from entrypoint.certificates.authority import Authority, load_authority, reason_to_replace
+from entrypoint.certificates.company import company_warnings
 from entrypoint.certificates.endings import endings
 from entrypoint.certificates.leaf import RENEWAL_DAYS
 from entrypoint.certificates.own import read_judgement
@@ -18,15 +19,23 @@ from entrypoint.door.config import for_the_server
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places, TlsFolder
 from entrypoint.files.untrusted import read_untrusted
+from entrypoint.laptops.pairing import is_on
+from entrypoint.laptops.report import ask_for_report as ask_for_sync_report
+from entrypoint.laptops.report import sync_lines
 from entrypoint.login.logins import Login, latest_of_each_kind, read_logins
+from entrypoint.proxy.asking import NoAnswerError
 from entrypoint.report.gateway import read_gateway
 from entrypoint.report.installation import changes, find_clone, read_clone
-from entrypoint.report.kernels import AbsentKernelsError, absence, ask_for_report, kernels_warnings
+from entrypoint.report.kernels import AbsentKernelsError, absence, ask_for_report, disk_lines, kernels_warnings
+from entrypoint.report.made_of import differences
 from entrypoint.report.message import Status
 from entrypoint.settings.known import KnownSettings, read_known_settings
 from entrypoint.settings.names import public_names
 from entrypoint.settings.settings import Settings
-from entrypoint.system.kernels_report import kernel_lines
+from entrypoint.system.cards import card_lines
+from entrypoint.system.disk import find_disk
+from entrypoint.system.kernels_report import KernelsReport, kernel_lines
+from entrypoint.system.trust import BUNDLE
 
 if TYPE_CHECKING:
     from entrypoint.renewal.attempts import Attempt
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 # By then each device has been used, or is used no more.
 SUCCESSION = timedelta(days=30)
 
+START_SYNC = "To start it: docker compose up -d   What it says: docker compose logs sync"
 RENEW = "docker compose exec workhorse workhorse renew"
 
 
@@ -52,23 +62,56 @@ def read_status(places: Places, now: datetime) -> Status:
             f"The certificates in {places.tls.path} can't be read: {error}.",
             "A start makes them anew: docker compose restart workhorse",
         ) from error
-    owner, kernels, warnings = _kernels(places, settings)
-    others = changes(read_clone(places.installation), find_clone(places))
-    status = status_now(places, known, authority, (*warnings, *map(str, others)), now)
+    told, warnings = _kernels(places, settings)
+    laptops, troubles = _laptops(places)
+    others = (*changes(read_clone(places.installation), find_clone(places)), *differences(places))
+    status = status_now(places, known, authority, (*warnings, *troubles, *map(str, others)), now)
     docker = read_gateway(places.root / "proc/net/route")
     logins = tuple(_logins(latest_of_each_kind(read_logins(places.logins)), docker))
     served = read_report(places.certificate_report) or status.served
-    return replace(status, served=served, logins=logins, kernels=kernels, owner=owner)
+    last_backup = read_last_backup(places.last_backup)
+    status = replace(status, served=served, logins=logins, laptops=laptops, last_backup=last_backup)
+    return replace(status, **_of_kernels(told, places)) if told else status
 
 
-def _kernels(places: Places, settings: Settings) -> tuple[int | None, tuple[str, ...], tuple[str, ...]]:
-    """The user whose the notebooks' folder is, the lines about the kernels, and the warnings."""
+def _kernels(places: Places, settings: Settings) -> tuple[KernelsReport | None, tuple[str, ...]]:
+    """What the kernels' server tells, and the warnings."""
     try:
         told = ask_for_report(places)
     except AbsentKernelsError as error:
-        return None, (), (str(absence(error)),)
-    owner = told.folder.uid if told.folder else None
-    return owner, tuple(kernel_lines(told.kernels)), tuple(kernels_warnings(told, settings.repositories))
+        return None, (str(absence(error)),)
+    return told, tuple(kernels_warnings(told, settings.repositories))
+
+
+def _of_kernels(told: KernelsReport, places: Places) -> dict[str, Any]:
+    return {
+        "kernels": tuple(kernel_lines(told.kernels)),
+        "cards": tuple(card_lines(told.cards)),
+        "disks": tuple(disk_lines(told, find_disk(places.state))),
+        "owner": told.folder.uid if told.folder else None,
+    }
+
+
+def read_last_backup(path: Path) -> str:
+    """When there was one, as a person reads it; empty where there was none, or it can't be read."""
+    try:
+        return f"{datetime.fromisoformat(read_untrusted(path).decode('ascii')):%Y-%m-%d %H:%M} UTC"
+    except (OSError, ValueError):
+        return ""
+
+
+def _laptops(places: Places) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines about the laptops, and the warnings."""
+    if not is_on(places):
+        return (), ()
+    try:
+        told = ask_for_sync_report(places)
+    except NoAnswerError as error:
+        return (), (f"Nothing is kept in step: Syncthing does not answer ({error}).\n{START_SYNC}",)
+    except WorkhorseError as error:
+        return (), (str(error),)
+    trouble = (f"The laptops are not in step: {told.trouble}.\nWhat Syncthing says: docker compose logs sync",)
+    return tuple(sync_lines(told)), trouble if told.trouble else ()
 
 
 def _logins(logins: Sequence[Login], docker: str | None) -> Iterator[str]:
@@ -93,6 +136,7 @@ def status_now(
             *warnings,
             *read_judgement(places).lines,
             *filter(None, [nobody_enrolled]),
+            *company_warnings(places.run / BUNDLE, now),
             *endings(authority, sources, now),
             *successions(places.tls, authority, known.settings, now),
         ),

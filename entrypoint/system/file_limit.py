@@ -21,6 +21,11 @@ def raise_file_limit() -> None:
     os.register_at_fork(after_in_child=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, _INHERITED))
 
 
+def restore_file_limit() -> None:
+    """For what this process becomes."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, _INHERITED)
+
+
 def with_inherited_limit(command: Sequence[str]) -> list[str]:
     """A command that runs with the limit that this process was started with."""
     return ["prlimit", f"--nofile={_INHERITED[0]}:{_INHERITED[1]}", "--", *command]

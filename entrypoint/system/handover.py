@@ -9,7 +9,8 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from entrypoint.files.private import Owner, opened_folder, unwritable
+from entrypoint.files.places import Places
+from entrypoint.files.private import Owner, opened_folder, unwritable, write_private
 from entrypoint.system.identity import OWN_FILES, Identity
 
 # Deeper than anything lies in the state. What is deeper is nobody's, and no start is held up by it.
@@ -67,11 +68,38 @@ def hand_over_home(folder: Path, user: Owner) -> None:
             raise unwritable(folder, error) from error
 
 
+def hand_over_index(folder: Path, user: Owner) -> None:
+    """Gives the top of what can be made anew to the person; below it, each user has a folder of their own."""
+    try:
+        with opened_folder(folder) as top:
+            if os.fstat(top).st_uid == os.geteuid():  # a new one, which the image opens to all
+                os.fchmod(top, 0o755)
+            os.fchown(top, user.uid, user.gid)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
 def hand_over_socket(folder: Path, user: Owner) -> None:
     """Gives the folder where the door and the kernels' server meet to the person, on whose side the socket is made."""
     # Without one, there is no door.
     with contextlib.suppress(FileNotFoundError), opened_folder(folder) as top:
         os.fchown(top, user.uid, user.gid)
+
+
+def hand_over_cluster(places: Places, user: Owner, say: Callable[[str], None]) -> None:
+    """Copies what root alone may read of the cluster's for the person, where compose/cluster.yml is on."""
+    if not places.cluster.path.is_dir():
+        return
+    # The folder stays root's, so that nothing of the person's can stand in a copy's place.
+    places.own_cluster.path.mkdir(mode=0o755, exist_ok=True)
+    for name in (places.cluster.authority.name, places.cluster.pair.name, places.cluster.revoked.name):
+        try:
+            write_private(places.own_cluster.path / name, (places.cluster.path / name).read_bytes())
+        except FileNotFoundError:
+            if name != places.cluster.revoked.name:
+                say("The cluster has no certificate yet, which the door's start makes: docker compose up -d")
+            return
+        os.chown(places.own_cluster.path / name, user.uid, user.gid)
 
 
 def _give_all(folder: int, user: Owner, depth: int) -> None:

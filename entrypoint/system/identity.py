@@ -11,7 +11,7 @@ from entrypoint.files.places import Places
 from entrypoint.files.private import Owner
 from entrypoint.files.public import write_public
 from entrypoint.system.folder import is_empty
-from entrypoint.system.privileges import ROOT, become_for_good
+from entrypoint.system.privileges import ROOT, as_owner, become_for_good
 
 # Whoever is the first person on nearly every Linux machine.
 FALLBACK = Owner(1000, 1000)
@@ -63,7 +63,7 @@ def find_identity(process: Owner, folder: Path, home: Path, uid_map: str) -> Ide
     owner, before = _followed(folder, uid_map), _followed(home, uid_map)
     # A folder of root's, or an empty one of another's, where there was a person's is one whose disk isn't mounted: it
     # is left as it is.
-    if before and owner and owner.uid != before.uid and is_empty(folder):
+    if before and owner and owner.uid != before.uid and _is_empty(folder):
         return Identity(before, may_switch=True)
     if owner:
         return Identity(owner, may_switch=True)
@@ -89,6 +89,13 @@ def find_door_identity(process: Owner, state: Path, uid_map: str) -> Identity:
     return Identity(_followed(state, uid_map) or nobody_yet, may_switch=True)
 
 
+def _is_empty(folder: Path) -> bool:
+    """To its owner, too, who may have closed it to everybody else: root has no right here to look past that."""
+    with as_owner(folder):
+        is_empty_to_owner = is_empty(folder)
+    return is_empty_to_owner or is_empty(folder)
+
+
 def _followed(folder: Path, uid_map: str) -> Owner | None:
     """The owner of a folder, unless that is root or somebody without a number here."""
     status = folder.stat()
@@ -96,9 +103,13 @@ def _followed(folder: Path, uid_map: str) -> Owner | None:
     return Owner(status.st_uid, status.st_gid) if is_followed else None
 
 
-def person_identity(places: Places) -> Identity:
-    """Whom the kernels' server runs as, asked of this process and this container."""
-    return find_identity(_process(), places.repositories, places.home, _uid_map())
+def person_identity(places: Places, volume: Path | None = None) -> Identity:
+    """Whom the kernels' server runs as, asked of this process and this container.
+
+    Args:
+        volume: In the home's place, where there is none.
+    """
+    return find_identity(_process(), places.repositories, volume or places.home, _uid_map())
 
 
 def door_identity(places: Places) -> Identity:

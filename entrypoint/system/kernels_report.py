@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from entrypoint.files.untrusted import shown
+from entrypoint.system.cards import CARDS_MAX, Card
+from entrypoint.system.disk import Disk
 from entrypoint.system.folder import Folder
 from entrypoint.system.memory import in_gib
 
@@ -16,6 +18,7 @@ PATH = "/workhorse/report"
 # Far more than run on any machine, with notebooks of long names.
 BYTES_MAX, KERNELS_MAX, WORDS_MAX = 1 << 20, 10_000, 20
 SHOWN_KERNELS = 20
+TERMINALS_MAX = 20
 # JupyterLab's own words (jupyter_server, services/kernels), and what stands for any other.
 STATES = ("starting", "idle", "busy", "restarting", "autorestarting", "terminating", "dead")
 UNKNOWN = "unknown"
@@ -49,8 +52,10 @@ class KernelsReport:
     Args:
         folder: None where its disk does not answer.
         home: What is amiss in the person's home, in the server's own words.
+        terminals: Those in which programs run, with the programs' names.
         memory_limit: In bytes; None where there is none but the machine's own.
         repositories: What the host calls the notebooks' folder.
+        folder_disk: Of the notebooks' folder; None where it does not answer, as `home_disk`.
     """
 
     kernels: tuple[Kernel, ...]
@@ -59,6 +64,10 @@ class KernelsReport:
     memory_limit: int | None
     repositories: str
     image_built: datetime | None
+    terminals: tuple[str, ...] = ()
+    cards: tuple[Card, ...] = ()
+    folder_disk: Disk | None = None
+    home_disk: Disk | None = None
 
 
 def as_json(report: KernelsReport) -> dict[str, Any]:
@@ -85,7 +94,28 @@ def judged(content: object) -> KernelsReport:
         memory_limit=told.optional("memory_limit", _number),
         repositories=_text(told["repositories"]),
         image_built=told.optional("image_built", _time),
+        terminals=told.optional("terminals", _terminals) or (),
+        cards=told.optional("cards", _cards) or (),
+        folder_disk=told.optional("folder_disk", _disk),
+        home_disk=told.optional("home_disk", _disk),
     )
+
+
+def _terminals(content: object) -> tuple[str, ...]:
+    if not isinstance(content, list):
+        raise ValueError("'terminals' is no list")
+    return tuple(map(_text, content[:TERMINALS_MAX]))
+
+
+def _cards(content: object) -> tuple[Card, ...]:
+    if not isinstance(content, list):
+        raise ValueError("'cards' is no list")
+    return tuple(map(_card, content[:CARDS_MAX]))
+
+
+def _card(content: object) -> Card:
+    told = _Told(content)
+    return Card(_text(told["name"]), _number(told["used"]), _number(told["memory"]))
 
 
 def _kernel(content: object) -> Kernel:
@@ -99,6 +129,11 @@ def _kernel(content: object) -> Kernel:
         state=state if state in STATES else UNKNOWN,
         memory=told.optional("memory", _number),
     )
+
+
+def _disk(content: object) -> Disk:
+    told = _Told(content)
+    return Disk(_number(told["free"]), _number(told["size"]))
 
 
 def _folder(content: object) -> Folder:
@@ -173,8 +208,12 @@ def kernel_lines(kernels: tuple[Kernel, ...]) -> Iterator[str]:
         return
     yield f"{len(kernels)} running"
     for kernel in kernels[:SHOWN_KERNELS]:
-        since = f", since {kernel.started:%Y-%m-%d %H:%M} UTC" if kernel.started else ""
-        memory = "" if kernel.memory is None else f", {in_gib(kernel.memory)}"
-        yield f"{kernel.notebook or 'without a notebook'} ({kernel.name}): {kernel.state}{since}{memory}"
+        yield kernel_line(kernel)
     if (more := len(kernels) - SHOWN_KERNELS) > 0:
         yield f"and {more} more"
+
+
+def kernel_line(kernel: Kernel) -> str:
+    since = f", since {kernel.started:%Y-%m-%d %H:%M} UTC" if kernel.started else ""
+    memory = "" if kernel.memory is None else f", {in_gib(kernel.memory)}"
+    return f"{kernel.notebook or 'without a notebook'} ({kernel.name}): {kernel.state}{since}{memory}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 ROOT = 0
@@ -41,6 +43,20 @@ def become_owner(folder: str | os.PathLike[str]) -> None:
     """Becomes whoever a start has given the folder to."""
     status = os.stat(folder)
     become(status.st_uid, status.st_gid)
+
+
+@contextmanager
+def as_owner(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Reads for a moment as whoever a file belongs to, which root without capabilities can't do itself."""
+    uid = os.lstat(path).st_uid
+    if os.getuid() != ROOT:
+        yield
+        return
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(ROOT)
 
 
 def _has_capabilities() -> bool:

@@ -224,6 +224,18 @@ def test_strangers_get_the_form_its_icon_and_the_health_and_nothing_else(door: S
         assert client.session.head(f"{client.url}/static/favicon.ico", timeout=SECONDS).headers["Content-Length"] != "0"
 
 
+def test_a_page_s_icons_are_the_door_s_and_another_while_a_kernel_is_busy(door: StandingDoor) -> None:
+    folder = "/static/favicons/favicon"
+    with door.client() as client:
+        idle = get(client, "/static/favicon.ico").content
+        assert {get(client, f"{folder}{kind}.ico").content for kind in ("", "-file", "-notebook", "-terminal")} == {
+            idle
+        }
+        (busy,) = {get(client, f"{folder}-busy-{number}.ico").content for number in (1, 2, 3)}
+    assert busy[:4] == idle[:4] == b"\0\0\1\0"
+    assert busy != idle
+
+
 def test_the_authority_is_given_while_it_is_shared(own_door: StandingDoor) -> None:
     open_sharing(own_door.places.sharing)
     with own_door.client() as client:

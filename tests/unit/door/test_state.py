@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from entrypoint.door.config import lock_of, read_config, write_config
-from entrypoint.door.state import keep_cookie_secret, keep_password, write_password_hash
+from entrypoint.door.state import keep_cookie_secret, keep_open_logins, keep_password, write_password_hash
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.private import write_private
-from entrypoint.login.door import Lock
+from entrypoint.login.lock import Lock
 from entrypoint.login.password import generate_password, settle_password, verifies
 from entrypoint.settings.settings import from_environ
 from tests.unit.certificates.test_certificates import DAMAGE
@@ -128,3 +128,17 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     file.parent.mkdir()
     write_private(file, b"old")
     assert [path.name for path in file.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "\N{SNOWMAN}", '{"signed_by": "", "open": [], "ended": [5]}'])
+def test_where_it_is_lost_who_was_signed_out_everyone_is(places: Places, damage: str) -> None:
+    said: list[str] = []
+    keep_cookie_secret(places.cookie_secret, said.append)
+    before = places.cookie_secret.read_text()
+    keep_open_logins(places, said.append)
+    assert (places.cookie_secret.read_text(), said) == (before, [])
+    places.open_logins.write_text(damage)
+    keep_open_logins(places, said.append)
+    assert places.cookie_secret.read_text() != before
+    assert not places.open_logins.exists()
+    assert said[-1].startswith("Everyone is signed out")

@@ -20,11 +20,16 @@ OTHERWISE = {
     "report/gateway.py": "the kernel's own",
     "system/trust.py": "the image's own authorities",
     "certificates/served.py": "the image's own authorities",
+    "certificates/company.py": "the image's own authorities, and the start's copy with the company's",
+    "commands/cluster.py": "the image's own",
+    "kernels/extensions.py": "pip's report, in a folder of its own",
+    "proxy/awaiting.py": "streams",
     "commands/backup.py": "standard output",
     "home/backup.py": "standard output",
     "lab/folder_archive.py": "standard output",
     "backup/archive.py": "streams",
     "proxy/splice.py": "streams",
+    "proxy/asking.py": "streams",
     "proxy/unix_socket.py": "opens a socket by descriptor",
     "door/public.py": "the image's own",
     "backup/snapshot.py": "people's files, of any length, by descriptor",
@@ -39,6 +44,7 @@ OTHERWISE = {
     "jupyter/errands.py": "the kernel's own",
     "home/holders.py": "the kernel's own",
     "login/guesses.py": "the kernel's own",
+    "login/form.py": "the image's own",
 }
 ENTRYPOINT = REPOSITORY / "entrypoint"
 READERS = re.compile(r"\.read_text\(|\.read_bytes\(|(?<![\w.])open\(|os\.open\(|\.open\(|Path\.read_|load_cert_chain\(")

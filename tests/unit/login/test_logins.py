@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from entrypoint.login.logins import Login, added, last_before_this, latest_of_each_kind, read_logins, write_logins
+from entrypoint.files.private import write_private
+from entrypoint.login.logins import Login, added, as_kept, last_before_this, latest_of_each_kind, read_logins
 
 FLOOD = [f"198.51.100.{number}" for number in range(200)]
 
@@ -27,7 +28,7 @@ def test_a_list_of_an_earlier_version_stays_readable(tmp_path: Path) -> None:
     file.write_text(json.dumps([earlier | {"count": 3}]))
     kept = read_logins(file)
     assert [each.line for each in kept] == ["2026-11-24 12:00 UTC  wrong password, 3 times, from 203.0.113.1 (curl)"]
-    write_logins(file, kept)
+    write_private(file, as_kept(kept))
     assert read_logins(file) == kept
 
 

@@ -82,7 +82,8 @@ def test_what_is_damaged_is_not_known(places: Places, text: str) -> None:
 def test_whoever_had_volumes_by_the_former_name_is_told_how_to_keep_them(places: Places) -> None:
     told = tell_new_volumes(places)
     assert told and "COMPOSE_PROJECT_NAME=workhorse into .env" in told
-    mount(places, MOUNTS.replace("my\\040lab", "workhorse"))
-    assert tell_new_volumes(places) is None
+    for name in ("workhorse", "workhorse-ada"):
+        mount(places, MOUNTS.replace("my\\040lab", name))
+        assert tell_new_volumes(places) is None
     mount(places, "")
     assert tell_new_volumes(places) is None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from entrypoint.system.cards import Card
 from entrypoint.system.folder import Folder
 from entrypoint.system.kernels_report import (
     KERNELS_MAX,
@@ -23,6 +24,7 @@ from entrypoint.system.kernels_report import (
 NOON = datetime(2026, 11, 28, 12, 30, tzinfo=UTC)
 KERNEL = Kernel("f00", "Python 3", "course/1.ipynb", NOON, "busy", 3 << 29)
 FOLDER = Folder(1000, 1000, 0o755, 1000, 1000, is_writable=True, is_read_only=False)
+CARDS = (Card("NVIDIA A100-SXM4-80GB", 3 << 30, 80 << 30),)
 REPORT = KernelsReport((KERNEL,), FOLDER, ("nbgrader can't work here.",), 2 << 30, "./repositories", NOON)
 
 
@@ -32,7 +34,7 @@ def sent(report: KernelsReport) -> Any:
 
 def test_what_is_told_is_what_is_read() -> None:
     least = KernelsReport((replace(KERNEL, notebook=None, started=None, memory=None),), None, (), None, "/data", None)
-    for report in (REPORT, least):
+    for report in (REPORT, least, replace(REPORT, terminals=("terminal 1: python, rsync",), cards=CARDS)):
         assert judged(sent(report)) == report
 
 
@@ -45,7 +47,15 @@ def test_what_is_no_report_is_refused(content: object) -> None:
 WRONG: list[object] = [[], {}, "word", True, -1, 1.5, 2**63, "9999-12-31T23:59:59-23:59", [[]], [1], [{}], ["a"] * 21]
 
 
-@pytest.mark.parametrize("name", ["kernels", "folder", "home", "memory_limit", "repositories", "image_built"])
+def test_a_server_of_an_earlier_version_tells_nothing_of_terminals_and_cards() -> None:
+    told = sent(REPORT)
+    del told["terminals"], told["cards"]
+    assert judged(told) == REPORT
+
+
+@pytest.mark.parametrize(
+    "name", ["kernels", "folder", "home", "memory_limit", "repositories", "image_built", "terminals", "cards"]
+)
 def test_values_of_another_kind_are_refused_or_harmless(name: str) -> None:
     for value in WRONG:
         told = {**sent(REPORT), name: value}
