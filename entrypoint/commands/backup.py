@@ -23,6 +23,7 @@ from entrypoint.backup.unpack import NewerFormatError, is_counted, read_json, re
 from entrypoint.files import lock
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
+from entrypoint.files.private import write_private
 from entrypoint.files.untrusted import shown
 from entrypoint.proxy.streaming import WAIT_SECONDS, AbsentKernelsError, NoStreamError, getting
 
@@ -37,9 +38,16 @@ COUNT_MAX = 1 << 53
 def run(places: Places, _: argparse.Namespace) -> int:
     """The command `workhorse backup`."""
     # Unbuffered, so that nothing is left to be written once nobody reads.
+    now = datetime.now(UTC)
     with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as stdout:
-        backup(places, cast(BinaryIO, stdout), datetime.now(UTC), lambda line: print(line, file=sys.stderr))
+        backup(places, cast(BinaryIO, stdout), now, say_beside)
+    keep_time(places, now, say_beside)
     return 0
+
+
+def say_beside(line: str) -> None:
+    """Where the archive isn't."""
+    print(line, file=sys.stderr)
 
 
 @dataclass
@@ -64,6 +72,14 @@ def backup(places: Places, stdout: BinaryIO, now: datetime, say: Say, wait_secon
         backed_up = _write(places, Members(stream), stdout, now)
     for line in summary(backed_up):
         say(line)
+
+
+def keep_time(places: Places, now: datetime, say: Say) -> None:
+    """For the server's own page; the archive is whole without it."""
+    try:
+        write_private(places.last_backup, now.isoformat(timespec="seconds").encode())
+    except WorkhorseError as error:
+        say(f"That there is a backup could not be noted: {error}")
 
 
 @contextmanager

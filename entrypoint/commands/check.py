@@ -7,12 +7,15 @@ from datetime import datetime
 
 from entrypoint.certificates.authority import load_authority, reason_to_replace
 from entrypoint.certificates.own import Read, hold, own_files, read_own
+from entrypoint.door.messenger import reason_against
 from entrypoint.door.state import refuse_newer_layout
 from entrypoint.files.errors import Problem, WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.untrusted import read_untrusted
 from entrypoint.report.installation import changes, find_clone, read_clone
+from entrypoint.report.made_of import differences
 from entrypoint.settings.names import LOCAL_NAMES
+from entrypoint.settings.reader import NOTIFY_REMEDY
 from entrypoint.settings.settings import Settings, from_environ, misspelt
 from entrypoint.system.identity import door_identity
 from entrypoint.system.trust import judge_company, refuse_closed
@@ -34,7 +37,9 @@ def check(places: Places, environ: Mapping[str, str], now: datetime, say: Callab
     identity.become_person()
 
     refuse_newer_layout(places.layout)
-    if problems := [*_misspelt(environ), *_judge_pair(places, settings, pair, now), *_judge_place(places)]:
+    pairs = _judge_pair(places, settings, pair, now)
+    others = (*_judge_place(places), *differences(places), *_judge_notify_url(settings))
+    if problems := [*_misspelt(environ), *pairs, *others]:
         raise WorkhorseError(problems)
     for line in _foreseen(places, settings, now):
         say(line)
@@ -59,6 +64,11 @@ def _judge_pair(places: Places, settings: Settings, pair: Read, now: datetime) -
 
 def _judge_place(places: Places) -> Iterator[Problem]:
     yield from changes(read_clone(places.installation), find_clone(places))
+
+
+def _judge_notify_url(settings: Settings) -> Iterator[Problem]:
+    if settings.notify_url and (reason := reason_against(settings.notify_url)):
+        yield Problem(f"NOTIFY_URL leads nowhere: {reason}.", NOTIFY_REMEDY)
 
 
 def _foreseen(places: Places, settings: Settings, now: datetime) -> Iterator[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
+from typing import Any, cast
 
 from entrypoint.door import healthcheck
 from entrypoint.files.errors import WorkhorseError
@@ -71,6 +73,35 @@ Do this when somebody else may have had the volume 'state' or a backup of it, an
 device: whoever has its key can pretend to be this server towards them.
 """
 
+KERNELS_HELP = """\
+List the kernels that run and the terminals in which programs do, the busy ones first. Exit status 1 if one is busy, so
+that a line goes on only where none is:
+
+  docker compose exec workhorse workhorse kernels && docker compose stop
+"""
+
+SYNC_HELP = """\
+Keep the notebooks' folder in step with a laptop, by Syncthing. First, in .env:
+COMPOSE_FILE=docker-compose.yml:compose/sync.yml   then: docker compose up -d --build
+
+  workhorse sync                   what the laptop needs; once it is paired, how far both are
+  workhorse sync pair DEVICE-ID    accept the laptop that shows this ID, and no other
+  workhorse sync forget            undo that; all files stay where they are
+
+docs/sync.md has the steps for macOS, Windows and Linux.
+"""
+
+CLUSTER_HELP = """\
+List the workers of a cluster, where they are, and what each holds.
+
+  workhorse cluster                         the workers
+  workhorse cluster join [USER@]MACHINE     the line that makes another machine work for this cluster
+  workhorse cluster remove [USER@]MACHINE   end its workers, and let it in no more
+
+That line asks for 'workhorse cluster bundle', which writes to standard output what the other machine runs. It holds a
+key: whoever has it may run code in the cluster, until it ends after 30 days or is removed. See docs/cluster.md.
+"""
+
 CHECK_HELP = """\
 Judge .env as the next start would. Run it where nothing is replaced by it, on the host:
 
@@ -88,10 +119,19 @@ class Command:
     description: str = ""
     flags: tuple[tuple[str, str], ...] = ()
     wants_password: bool = False
+    # What root alone may do for it, before it becomes whom the state belongs to.
+    as_root: str = ""
+    # Each may be left out.
+    words: tuple[tuple[str, str], ...] = ()
 
 
 COMMANDS = (
-    Command("status", "entrypoint.commands.cli:status", "where to open it, whom to trust, what runs"),
+    Command(
+        "status",
+        "entrypoint.commands.cli:status",
+        "where to open it, whom to trust, what runs",
+        flags=(("--json", "for other programs, with what audit finds"),),
+    ),
     Command("reset-password", "entrypoint.commands.cli:reset_password", "make up a new password and show it"),
     Command("sign-out", "entrypoint.commands.cli:sign_out", "log every device out; kernels run on"),
     Command(
@@ -116,6 +156,17 @@ COMMANDS = (
     Command("renew", "entrypoint.certificates.commands:renew", "ask Let's Encrypt now, without waiting"),
     Command("new-authority", "entrypoint.certificates.commands:new_authority", NEW_AUTHORITY, NEW_AUTHORITY_HELP),
     Command(
+        "cluster",
+        "entrypoint.commands.cluster:run",
+        "the workers of a cluster, on this machine and on others (--help)",
+        CLUSTER_HELP,
+        as_root="entrypoint.commands.cluster:as_root",
+        words=(
+            ("action", "join, bundle or remove; without it: the workers, and what each holds"),
+            ("machine", "the other machine, as ssh knows it"),
+        ),
+    ),
+    Command(
         "audit",
         "entrypoint.report.audit:audit",
         "what is weak about this installation, and how to mend it",
@@ -134,6 +185,25 @@ COMMANDS = (
         RESTORE_HELP,
         (("--replace", "even if the home volume is in use: what is there is moved to before-restore-1"),),
     ),
+    Command(
+        "kernels",
+        "entrypoint.commands.kernels:kernels",
+        "what an end of the service kernels would end; exit status 1 if something is busy",
+        KERNELS_HELP,
+    ),
+    Command("notify", "entrypoint.commands.notify:notify", "send a notice by NOTIFY_URL, to try it"),
+    Command(
+        "sync",
+        "entrypoint.laptops.command:run",
+        "keep the notebooks in step with a laptop, and how far both are (--help)",
+        SYNC_HELP,
+        (("--another", "show what another laptop needs"), ("--all", "with forget: every laptop")),
+        words=(
+            ("action", "pair or forget; without it: how far both are"),
+            ("device", "the laptop's device ID"),
+            ("name", "what to call it"),
+        ),
+    ),
     Command("check", "entrypoint.commands.cli:check", "judge .env before it counts (--help)", CHECK_HELP),
     Command(
         "healthcheck", "entrypoint.commands.cli:check_health", "ask the server whether it answers; exit status 1 if not"
@@ -151,11 +221,18 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(command.name, help=command.summary, description=description, formatter_class=style)
         for flag, meaning in command.flags:
             sub.add_argument(flag, action="store_true", help=meaning)
+        for word, meaning in command.words:
+            sub.add_argument(word, nargs="?", help=meaning)
         sub.set_defaults(command=command)
     return top
 
 
-def status(places: Places, _: argparse.Namespace) -> int:
+def status(places: Places, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        from entrypoint.report.as_json import status_as_json
+
+        print(status_as_json(places, datetime.now(UTC)))
+        return 0
     from entrypoint.report.message import message
     from entrypoint.report.status import read_status
 
@@ -200,15 +277,23 @@ def check_health(places: Places, _: argparse.Namespace) -> int:
     return healthcheck.main(str(places.tls.authority), healthcheck.PORT)
 
 
+def named(name: str) -> Callable[..., Any]:
+    """A function by its module and name, whose import only it waits for."""
+    module, _, function = name.partition(":")
+    return cast(Callable[..., Any], getattr(import_module(module), function))
+
+
 def main() -> None:
     arguments = parser().parse_args(sys.argv[1:] or ["--help"])
-    places, (module, _, function) = Places(), arguments.command.function.partition(":")
+    places = Places()
     try:
         if arguments.command.wants_password:
             # Its file may be root's alone, and all that follows is done as the state's owner.
             arguments.password = given_password(os.environ)
+        if arguments.command.as_root:
+            arguments.prepared = named(arguments.command.as_root)(places, arguments, os.environ)
         become_owner(places.state)
-        sys.exit(getattr(import_module(module), function)(places, arguments))
+        sys.exit(named(arguments.command.function)(places, arguments))
     except BlockingIOError as error:
         # What `docker compose exec` starts has no limit but the container's own.
         sys.exit(

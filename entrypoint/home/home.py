@@ -22,6 +22,16 @@ AS_ROOT = "--user 0 --cap-add DAC_READ_SEARCH"
 PIP = """\
 #!/bin/sh
 own=$(cd "$(dirname "$0")/.." && pwd)
+if [ "${1:-}" = install ]; then
+    for word; do
+        shift
+        if [ "$word" = --user ]; then
+            echo "pip: without --user, which is not needed here: what you install is yours." >&2
+        else
+            set -- "$@" "$word"
+        fi
+    done
+fi
 active=${VIRTUAL_ENV:-${CONDA_PREFIX:-$own}}
 if [ "$active" -ef "$own" ] || [ "$active" = /opt/conda/envs/default ]; then
     exec "$own/bin/python" -m pip "$@"

@@ -1,9 +1,9 @@
-"""What a person installed for JupyterLab, without what can't work here: half of it would have to be in the server."""
+"""What a person installed for JupyterLab, without what lacks its half in the server."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,21 @@ from entrypoint.home.package_names import canonical
 
 NAME_LENGTH_MAX = 80
 # What JupyterLab's own server loads, which the server of kernels hasn't got.
-OF_THE_LAB = {"jupyterlab", "notebook_shim"}
-UNCHANGEABLE = "the server's own packages can't be changed. To be rid of this notice: pip uninstall"
+OF_THE_LAB = {"jupyterlab", "notebook", "notebook_shim"}
+Has = Callable[[str], bool]
 
 
-def missing_halves(worlds: Iterable[Path]) -> set[str]:
+def is_the_server_s(package: str) -> bool:
+    return package in OF_THE_LAB or bool(find_spec(package))
+
+
+def missing_halves(worlds: Iterable[Path], has: Has = is_the_server_s) -> set[str]:
     """The packages that ask the server to load them, and that it doesn't have."""
-    asked = {module.partition(".")[0] for world in worlds for module in _asked_of_the_server(world)}
-    return {package for package in asked - OF_THE_LAB if not find_spec(package)}
+    asked = {module.partition(".")[0] for world in worlds for module in asked_of_the_server(world)}
+    return {package for package in asked if not has(package)}
 
 
-def _asked_of_the_server(world: Path) -> Iterator[str]:
+def asked_of_the_server(world: Path) -> Iterator[str]:
     for file in sorted(world.glob("etc/jupyter/jupyter_server_config.d/*.json")):
         extensions = _dict(_dict(_read(file).get("ServerApp")).get("jpserver_extensions"))
         yield from (name for name, is_on in extensions.items() if is_on is True and _is_module(name))
@@ -40,19 +44,23 @@ def language_packs(worlds: Iterable[Path]) -> set[str]:
     return {name.replace("_", "-") for name in names if _is_module(name)}
 
 
-def tell(worlds: tuple[Path, ...]) -> Iterator[str]:
-    """A line about each package that can't work here."""
-    for package in sorted(missing_halves(worlds)):
-        yield f"{package} can't work here: half of it would have to be in the server, and {UNCHANGEABLE} {package}"
-    for pack in sorted(language_packs(worlds)):
-        yield f"{pack} does nothing here: languages are the server's, and {UNCHANGEABLE} {pack}"
+def tell(worlds: tuple[Path, ...], has: Has = is_the_server_s) -> Iterator[str]:
+    """A line about each package that doesn't work where it lies."""
+    for package in sorted(missing_halves(worlds, has)):
+        yield f"{package} can't work from here: half of it has to be in JupyterLab's server. {_install(package)}"
+    for pack in sorted(each for each in language_packs(worlds) if not has(each.replace("-", "_"))):
+        yield f"{pack} does nothing here: languages are JupyterLab's server's. {_install(pack)}"
+
+
+def _install(package: str) -> str:
+    return f"In a terminal: workhorse extension install {package}; to be rid of this notice: pip uninstall {package}"
 
 
 class Labextensions:
     """Takes the place of JupyterLab's own search, which one damaged file stops for good."""
 
-    def __init__(self, worlds: tuple[Path, ...]) -> None:
-        self.worlds = worlds
+    def __init__(self, worlds: tuple[Path, ...], has: Has = is_the_server_s) -> None:
+        self.worlds, self.has = worlds, has
         self.left_out: set[str] = set()
 
     def find(self, folders: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -64,7 +72,7 @@ class Labextensions:
             if (name := _text(package.get("name"))) and _text(_dict(jupyterlab.get("_build")).get("load")):
                 install = _read(file.with_name("install.json"))
                 found.setdefault(name, {"name": name, "jupyterlab": jupyterlab, "install": install})
-        missing = set(map(canonical, missing_halves(self.worlds)))
+        missing = set(map(canonical, missing_halves(self.worlds, self.has)))
         self.left_out = {name for name, each in found.items() if missing.intersection(_names(each))}
         return {name: each for name, each in found.items() if name not in self.left_out}
 

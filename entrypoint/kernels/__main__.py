@@ -40,7 +40,8 @@ def start(environ: Mapping[str, str], arguments: list[str]) -> None:
     clear_way(places.kernels_socket)
     config = merge(server_config(places, places.kernels_socket), kernels_config())
     write_config(places.kernels_config, config, places.home, say)
-    words = [AT_ONCE] if lacks_any(venv_of(places.home)) else []
+    has_work = lacks_any(venv_of(places.home)) or any(places.runs.glob("*.json"))
+    words = [AT_ONCE] if has_work else []
     files = str(places.kernels_config), str(places.kernels_socket)
     become_server("entrypoint.kernels.waiting", *files, *words, places=places, environment=environment)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from entrypoint.files.places import Places
 from entrypoint.files.untrusted import shown_lines
 from entrypoint.home.folder import host_folder_of
 from entrypoint.home.person import person_environment
+from entrypoint.kernels.own_socket import connected
+from entrypoint.system.cards import card_lines
 from entrypoint.system.folder import another_folder, reason_nothing_is_saved
 from entrypoint.system.identity import person_identity
 from entrypoint.system.kernels_report import BYTES_MAX, PATH, KernelsReport, judged, kernel_lines
@@ -24,12 +25,16 @@ ON_THE_HOST = "docker compose exec workhorse workhorse"
 # What the door answers, which holds the keys and the password that no notebook reaches.
 AT_THE_DOOR = (
     ("status", "where to open it, whom to trust, until when"),
+    ("kernels", "what an end of the service kernels would end"),
     ("reset-password", "make up a new password and show it"),
     ("sign-out", "log every device out; kernels run on"),
     ("totp", "enrol a phone for codes"),
     ("share-ca", "offer the authority's certificate to phones for ten minutes"),
     ("renew", "ask Let's Encrypt now, without waiting"),
     ("new-authority", "make a new private authority"),
+    ("notify", "send a notice by NOTIFY_URL, to try it"),
+    ("sync", "keep the notebooks in step with a laptop, and how far both are"),
+    ("cluster", "the workers of a cluster, and what each holds"),
     ("audit", "what is weak about this installation, and how to mend it"),
 )
 # These want a line of their own.
@@ -54,6 +59,14 @@ def main(arguments: Sequence[str]) -> int:
         from entrypoint.kernels import project  # a slow import, which no other command waits for
 
         return project.main([each for each in arguments if each != command], places.home, environment_of(places))
+    if command == "run":
+        from entrypoint.kernels import run  # slow too
+
+        return run.main([each for each in arguments if each != command], places, environment_of(places))
+    if command == "extension":
+        from entrypoint.kernels import extensions  # as slow
+
+        return extensions.main([each for each in arguments if each != command], places, environment_of(places))
     if command == "status":
         print(shown_lines("\n".join(status(places))))
         return 0
@@ -87,6 +100,8 @@ def _told_lines(told: KernelsReport) -> Iterator[str]:
     first, *rest = kernel_lines(told.kernels)
     yield f"  Kernels       {first}"
     yield from (f"{INDENT}{line}" for line in rest)
+    for number, card in enumerate(card_lines(told.cards)):
+        yield f"  {'' if number else 'Cards':12}  {card}"
     for warning in _warnings(told):
         yield ""
         yield from (f"  {line}" for line in warning.splitlines())
@@ -113,6 +128,8 @@ def help_lines() -> Iterator[str]:
     yield "  workhorse status            the notebooks' folder, and the kernels that run"
     yield "  workhorse kernel [FOLDER]   make a kernel for the project in this folder, or in another, by its"
     yield "                              environment.yml, uv.lock, requirements.txt or pyproject.toml"
+    yield "  workhorse extension         install what has a half in JupyterLab's server, such as jupyterlab-git"
+    yield "  workhorse run NOTEBOOK      run a notebook without a page; what comes out goes into a copy beside it"
     yield ""
     yield "On the host, in the folder of docker-compose.yml:"
     for name, meaning in AT_THE_DOOR:
@@ -130,7 +147,7 @@ def ask(path: Path) -> object:
     """
     asking = http.client.HTTPConnection("localhost", timeout=SECONDS)
     try:
-        asking.sock = _connected(path)
+        asking.sock = connected(path, SECONDS)
         asking.request("GET", PATH)
         answer = asking.getresponse()
         if answer.status != http.client.OK:
@@ -143,17 +160,6 @@ def ask(path: Path) -> object:
         raise NoAnswerError(f"JupyterLab does not answer ({error}).") from error
     finally:
         asking.close()
-
-
-def _connected(path: Path) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.settimeout(SECONDS)
-        connection.connect(str(path))
-    except OSError:
-        connection.close()
-        raise
-    return connection
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import sys
 
 from entrypoint.files.places import Places
-from entrypoint.jupyter.healthcheck import tell_health
+from entrypoint.system.health import tell_health
 from entrypoint.system.privileges import become_owner
 
 # Behind the name of its program; the reaper above it names all of that too, but further on.

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ from tornado.web import HTTPError, authenticated
 from entrypoint.files.errors import WorkhorseError
 from entrypoint.files.places import Places
 from entrypoint.files.private import Owner
-from entrypoint.home import labextensions, lacking
+from entrypoint.home import extensions, lacking
 from entrypoint.home.folder import host_folder_of, is_another
-from entrypoint.home.holders import bytes_by_session
-from entrypoint.home.home import judge_home, venv_of, worlds_of
+from entrypoint.home.holders import bytes_by_session, programs_of
+from entrypoint.home.home import judge_home, venv_of
 from entrypoint.home.memory import limit_bytes
 from entrypoint.jupyter.errands import Errands
+from entrypoint.kernels.cards import read_cards
+from entrypoint.kernels.runs import Runs
 from entrypoint.kernels.specs import sentence
+from entrypoint.system.disk import find_disk
 from entrypoint.system.folder import Folder, find_folder
 from entrypoint.system.image import built
 from entrypoint.system.kernels_report import KERNELS_MAX, PATH, UNKNOWN, WORDS_MAX, Kernel, KernelsReport, as_json
@@ -34,25 +38,30 @@ LEFT_OUT_SHOWN = 3
 DISK_SECONDS = 2.0
 
 
-def answer_the_door(web_app: Any, places: Places) -> None:
+def answer_the_door(web_app: Any, places: Places, runs: Runs) -> None:
     """Serves what the door asks, at the same addresses whatever a person's own settings say of the others."""
     options = {"places": places}
-    web_app.add_handlers(".*$", [(PATH, ReportHandler, options), (NEWS_PATH, NewsHandler, options)])
+    handlers = [(PATH, ReportHandler, options | {"runs": runs}), (NEWS_PATH, NewsHandler, options)]
+    web_app.add_handlers(".*$", handlers)
 
 
 class ReportHandler(JupyterHandler):
     """What runs, and what is amiss."""
 
-    def initialize(self, places: Places) -> None:
-        self.places = places
+    def initialize(self, places: Places, runs: Runs) -> None:
+        self.places, self.runs = places, runs
 
     @authenticated
     async def get(self) -> None:
         manager = self.kernel_manager
         sessions = await self.session_manager.list_sessions()
         kernels = {kernel_id: manager.get_kernel(kernel_id) for kernel_id in manager.list_kernel_ids()}
-        held = await in_time(partial(bytes_by_session, PROC), PROC)
-        self.finish(as_json(await report(self.places, tuple(told_kernels(kernels, sessions, held or {})))))
+        held = await in_time(partial(bytes_by_session, PROC), PROC) or {}
+        running = (*told_kernels(kernels, sessions, held), *self.runs.told(held))
+        told = await report(self.places, running)
+        terminals = await in_time(partial(busy_terminals, self.settings.get("terminal_manager")), PROC)
+        cards = await in_time(read_cards, PROC)
+        self.finish(as_json(replace(told, terminals=terminals or (), cards=cards or ())))
 
 
 class NewsHandler(JupyterHandler):
@@ -79,9 +88,11 @@ class NewsHandler(JupyterHandler):
 
 async def report(places: Places, kernels: tuple[Kernel, ...]) -> KernelsReport:
     """All that is told; a disk is asked beside the event loop."""
-    folder, home = await asyncio.gather(
+    folder, home, folder_disk, home_disk = await asyncio.gather(
         in_time(partial(find_notebooks_folder, places), places.repositories),
         in_time(partial(what_is_amiss, places), places.home),
+        in_time(partial(find_disk, places.repositories), places.repositories),
+        in_time(partial(find_disk, places.home), places.home),
     )
     return KernelsReport(
         kernels=kernels[:KERNELS_MAX],
@@ -90,6 +101,8 @@ async def report(places: Places, kernels: tuple[Kernel, ...]) -> KernelsReport:
         memory_limit=limit_bytes(),
         repositories=host_folder_of(places),
         image_built=built(places.root),
+        folder_disk=folder_disk,
+        home_disk=home_disk,
     )
 
 
@@ -114,7 +127,7 @@ def what_is_amiss(places: Places) -> tuple[str, ...]:
 def what_lacks(home: Path) -> Iterator[str]:
     """What the person has installed and can't use."""
     yield from lacking.tell(venv_of(home))
-    yield from labextensions.tell(worlds_of(home))
+    yield from extensions.tell(home)
 
 
 def _closed_home(home: Path) -> Iterator[str]:
@@ -140,6 +153,13 @@ def told_kernels(
         name = kernel.kernel_spec.display_name
         memory = held.get(kernel.provisioner.pid) if kernel.provisioner else None
         yield Kernel(kernel_id, name, users.get(kernel_id), kernel.started, state, memory)
+
+
+def busy_terminals(manager: Any) -> tuple[str, ...]:
+    """The terminals in which programs run besides the shell, in the background too; none where there is no manager."""
+    shells = {name: terminal.ptyproc.pid for name, terminal in (dict(manager.terminals) if manager else {}).items()}
+    running = {name: programs_of(pid) for name, pid in shells.items()}
+    return tuple(f"terminal {name}: {', '.join(programs)}" for name, programs in running.items() if programs)
 
 
 def kernels_left_out(reasons: Mapping[Path, str]) -> Iterator[str]:

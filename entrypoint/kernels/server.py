@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +13,21 @@ from traitlets.config import Config
 
 from entrypoint.files.places import Places
 from entrypoint.jupyter.server import initialized
+from entrypoint.kernels.rest import become, rest_when_idle
 from entrypoint.kernels.serving import run_kernels_in
 
 
-def main(config_file: Path, listener: socket.socket) -> None:
+def main(config_file: Path, listener: socket.socket, again: Sequence[str]) -> None:
+    """Serves, and becomes what waits again when there is nothing to do.
+
+    Args:
+        again: The module that waits, and its arguments.
+    """
     app = initialized(config_file, "kernels", partial(serving_on, listener))
-    run_kernels_in(app, Places())
+    notices = run_kernels_in(app, Places())
+    looking = rest_when_idle(app, notices, partial(become, again))
     app.start()
+    looking.stop()
 
 
 def serving_on(listener: socket.socket, config: Config) -> ServerApp:
@@ -30,4 +39,4 @@ def serving_on(listener: socket.socket, config: Config) -> ServerApp:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])))
+    main(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])), sys.argv[3:])

@@ -14,11 +14,12 @@ from entrypoint.settings.settings import Settings, from_environ, variable_names
 
 # Everybody in the container may read the file, and is told nothing about the password: neither it nor how good it is.
 PASSWORD = {"JUPYTER_PASSWORD", "JUPYTER_PASSWORD_FILE"}
+SECRETS = {*PASSWORD, "NOTIFY_URL"}
 
 
 @dataclass(frozen=True)
 class KnownSettings:
-    """All settings but the password."""
+    """All settings but the secret ones."""
 
     settings: Settings
     has_password: bool
@@ -26,7 +27,7 @@ class KnownSettings:
 
 def write_known_settings(places: Places, environ: Mapping[str, str], has_password: bool) -> None:
     """Keeps what `.env` held at the start, in memory and for as long as the container lives."""
-    kept = {name: environ[name] for name in variable_names() if name in environ and name not in PASSWORD}
+    kept = {name: environ[name] for name in variable_names() if name in environ and name not in SECRETS}
     write_public(places.known_settings, json.dumps({"environ": kept, "has_password": has_password}).encode())
 
 

@@ -24,6 +24,8 @@ TRIED_FIRST = {
     "1q2w3e4r", "1qaz2wsx", "iloveyou", "sunshine", "princess", "football", "baseball", "superman", "trustno1",
     "letmein1", "welcome1", "abcd1234", "admin123", "asdfghjkl", "computer", "whatever",
 }  # fmt: skip
+# Its value is as good as a password, and never shown.
+NOTIFY_REMEDY = "Give it in single quotes, for instance: NOTIFY_URL='ntfys://ntfy.sh/a-long-name-that-nobody-guesses'"
 # Unicode's categories of what no form sends as it was typed: controls, half characters, separators of lines. Not more
 # than these: what joins several characters to one emoji can't be printed by itself, and can be typed.
 UNTYPABLE = {"Cc", "Cs", "Zl", "Zp"}
@@ -137,6 +139,13 @@ def read_port(reader: Reader) -> int:
     return _number(reader, "PORT", 65535, "Use the usual one: PORT=8888")
 
 
+def read_sync_port(reader: Reader) -> int:
+    port = _number(reader, "SYNC_PORT", 65535, "Use the usual one: SYNC_PORT=22000")
+    if port and reader.text("SYNC_PORT") == reader.text("PORT"):
+        reader.complain(f"SYNC_PORT is {port}, and so is PORT.", "Give each its own: SYNC_PORT=22000")
+    return port
+
+
 def read_session_days(reader: Reader) -> int:
     # Browsers keep no cookie for longer than 400 days.
     return _number(reader, "SESSION_DAYS", 400, "For a month: SESSION_DAYS=30")
@@ -169,6 +178,14 @@ def read_trusted_proxies(reader: Reader) -> str:
     return text
 
 
+def read_notify_url(reader: Reader) -> str:
+    """Only its form; what it means, the library knows that sends (door/messenger.py)."""
+    text = reader.text("NOTIFY_URL")
+    if text and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://\S", text):
+        reader.complain("NOTIFY_URL is no address of a service for notices.", NOTIFY_REMEDY)
+    return text
+
+
 def read_memory_limit(reader: Reader) -> str:
     """In Docker's own notation, since Compose reads it too."""
     text = reader.text("MEMORY_LIMIT").lower()
@@ -178,6 +195,43 @@ def read_memory_limit(reader: Reader) -> str:
             "Give it in gigabytes, or 0 for no limit: MEMORY_LIMIT=64g",
         )
     return text
+
+
+def read_workers(reader: Reader) -> int:
+    return _number(reader, "WORKERS", 1000, "One for each core that notebooks can do without: WORKERS=4")
+
+
+def read_worker_memory(reader: Reader) -> str:
+    text = reader.text("WORKER_MEMORY").lower()
+    if not re.fullmatch(r"0*[1-9]\d*[bkmg]?b?", text):
+        reader.complain(
+            f"WORKER_MEMORY is '{text[:80]}', which is not an amount of memory.",
+            "Give each worker of the cluster some gigabytes: WORKER_MEMORY=4g",
+        )
+    return text
+
+
+def read_worker_cores(reader: Reader) -> int:
+    return _number(reader, "WORKER_CORES", 1024, "One worker for each core: WORKER_CORES=1")
+
+
+def read_cluster_address(reader: Reader) -> str:
+    """Workers here listen to it, and those of other machines call it: a name would not do, nor would every address."""
+    text = reader.text("CLUSTER_ADDRESS")
+    with contextlib.suppress(ValueError):
+        address = ipaddress.IPv4Address(text)
+        if not (address.is_unspecified or address.is_loopback):
+            return text
+    if text:
+        reader.complain(
+            f"CLUSTER_ADDRESS is '{text[:80]}', which is not an IPv4 address that other machines reach.",
+            "Give this machine's own, which hostname -I lists: CLUSTER_ADDRESS=192.168.1.20",
+        )
+    return text
+
+
+def read_cluster_port(reader: Reader) -> int:
+    return _number(reader, "CLUSTER_PORT", 65535, "Use the usual one: CLUSTER_PORT=8786")
 
 
 def read_repositories(reader: Reader) -> str:

@@ -18,16 +18,23 @@ from entrypoint.settings.reader import (
     read_acme_server,
     read_bind_address,
     read_bound_name,
+    read_cluster_address,
+    read_cluster_port,
     read_email,
     read_file_in_certificates,
     read_memory_limit,
+    read_notify_url,
     read_password,
     read_port,
     read_repositories,
     read_server_names,
     read_session_days,
     read_switch,
+    read_sync_port,
     read_trusted_proxies,
+    read_worker_cores,
+    read_worker_memory,
+    read_workers,
 )
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # the host's firewall and the password are the door
@@ -56,7 +63,13 @@ class Settings:
     session_days: int = setting("For how many days a login lasts", "30")
     totp: bool = setting("on: ask for a code from your phone besides the password", "off")
     trusted_proxies: str = setting("Addresses of your own reverse proxies, whose X-Forwarded-For counts")
+    notify_url: str = secret("Where your phone hears of the ends of long cells, such as ntfys://ntfy.sh/TOPIC")
     memory_limit: str = setting("The most memory that all notebooks together may take, such as 64g", "0")
+    workers: int = setting("How many workers a cluster has", "1")
+    worker_memory: str = setting("The most memory for each worker of a cluster", "2g")
+    worker_cores: int = setting("The cores for each worker of a cluster", "1")
+    cluster_address: str = setting("This machine's address, by which other machines join the cluster")
+    cluster_port: int = setting("The host's port for them", "8786")
     repositories: str = setting("The host's folder with your notebooks", "./repositories")
     certificates: str = setting("The host's folder with certificates of your own", "./certificates")
     certificate_file: str = setting("Your own certificate with its chain, a file in that folder")
@@ -65,6 +78,9 @@ class Settings:
     acme_server: str = setting("Another ACME server's directory (URL)")
     acme_ca_file: str = setting("That server's root certificate, a file in CERTIFICATES")
     acme_dns_hook: str = setting("A script in CERTIFICATES that proves names by DNS, where port 80 can't be reached")
+    sync_port: int = setting("The host's port for laptops that the notebooks' folder is kept in step with", "22000")
+    sync_discovery: bool = setting("on: laptops find this server by Syncthing's public servers", "off")
+    sync_git: bool = setting("on: .git folders are kept in step too", "off")
     ca_file: str = setting("Your company's certificate authority (PEM), if its network needs one")
     base_image: str = setting("The conda base image, if not the public one")
 
@@ -98,7 +114,13 @@ def from_environ(environ: Mapping[str, str], read_file: Callable[[Path], bytes] 
         session_days=read_session_days(reader),
         totp=read_switch(reader, "TOTP"),
         trusted_proxies=read_trusted_proxies(reader),
+        notify_url=read_notify_url(reader),
         memory_limit=read_memory_limit(reader),
+        workers=read_workers(reader),
+        worker_memory=read_worker_memory(reader),
+        worker_cores=read_worker_cores(reader),
+        cluster_address=read_cluster_address(reader),
+        cluster_port=read_cluster_port(reader),
         repositories=read_repositories(reader),
         certificates=reader.text("CERTIFICATES"),
         certificate_file=read_file_in_certificates(reader, "CERTIFICATE_FILE"),
@@ -107,6 +129,9 @@ def from_environ(environ: Mapping[str, str], read_file: Callable[[Path], bytes] 
         acme_server=read_acme_server(reader),
         acme_ca_file=read_file_in_certificates(reader, "ACME_CA_FILE"),
         acme_dns_hook=read_file_in_certificates(reader, "ACME_DNS_HOOK"),
+        sync_port=read_sync_port(reader),
+        sync_discovery=read_switch(reader, "SYNC_DISCOVERY"),
+        sync_git=read_switch(reader, "SYNC_GIT"),
         ca_file=reader.text("CA_FILE"),
         base_image=reader.text("BASE_IMAGE"),
     )

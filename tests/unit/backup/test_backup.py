@@ -422,6 +422,20 @@ def test_a_server_keeps_its_lock_through_what_it_becomes(places: Places) -> None
             pass
 
 
+def test_a_lock_ends_with_its_holder_whatever_was_forked_meanwhile(fresh: Places) -> None:
+    for held in (lock.claimed, lock.shared):
+        with held(fresh.state):
+            child = os.fork()
+            if child == 0:
+                signal.pause()
+        try:
+            with lock.claimed(fresh.state):
+                pass
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
 def refused(archive: bytes, places: Places, message: str) -> None:
     """Asserts that an archive is refused in one error, and that everything is as it was."""
     root = places.root

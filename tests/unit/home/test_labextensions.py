@@ -55,7 +55,7 @@ def test_half_of_an_extension_is_left_out_and_told(tmp_path: Path, half: dict[st
     assert shown(tmp_path) == ["whole"]
     package = half["module"].partition(".")[0]
     (line,) = tell((tmp_path,))
-    assert line.startswith(f"{package} can't work here: half of it would have to be in the server")
+    assert line.startswith(f"{package} can't work from here: half of it has to be in JupyterLab's server")
     assert line.endswith(f"pip uninstall {package}")
 
 
@@ -85,7 +85,7 @@ def test_of_two_with_one_name_the_earlier_folder_s_counts(tmp_path: Path) -> Non
 def test_a_language_pack_is_told(tmp_path: Path) -> None:
     (tmp_path / "lib/python3.13/site-packages/jupyterlab_language_pack_de_de-4.5.post3.dist-info").mkdir(parents=True)
     (line,) = tell((tmp_path,))
-    assert line.startswith("jupyterlab-language-pack-de-de does nothing here: languages are the server's")
+    assert line.startswith("jupyterlab-language-pack-de-de does nothing here: languages are JupyterLab's server's")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from entrypoint.home.holders import Holders, find_holders
+from entrypoint.home.holders import Holders, find_holders, programs_of, usage_by_session
 from entrypoint.home.memory import ENDING_SECONDS, KillWatch, explanation, kill_count, limit_bytes
 from entrypoint.system.memory import in_gib
+from tests.stacks import poll
 
 
 def test_version_2_is_read(tmp_path: Path) -> None:
@@ -92,3 +93,19 @@ def test_what_a_session_and_its_children_hold_is_counted_for_its_leader() -> Non
         finally:
             os.killpg(leader.pid, signal.SIGKILL)
     assert 64 << 20 <= held < 128 << 20
+
+
+def test_a_session_s_use_of_processors_grows_with_its_children_s() -> None:
+    spin = "import os, sys; os.fork(); print(flush=True); sys.stdin.read(0)\nwhile True: pass"
+    command = [sys.executable, "-c", spin]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as leader:
+        try:
+            assert leader.stdout
+            leader.stdout.readline()
+            before = usage_by_session(Path("/proc"))[leader.pid]
+            poll(lambda: usage_by_session(Path("/proc"))[leader.pid].cpu_seconds > before.cpu_seconds + 0.5 or None)
+            assert usage_by_session(Path("/proc"))[leader.pid].memory > 1 << 20
+            (name,) = programs_of(leader.pid)
+            assert name.startswith("python")
+        finally:
+            os.killpg(leader.pid, signal.SIGKILL)

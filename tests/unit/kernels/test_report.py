@@ -34,12 +34,17 @@ from traitlets.config import Config
 from entrypoint.files.places import Places
 from entrypoint.jupyter.config import merge, server_config
 from entrypoint.kernels.config import kernels_config
+from entrypoint.kernels.notices import Notices, offer_notices
 from entrypoint.kernels.report import answer_the_door
+from entrypoint.kernels.runs import Runs, follow_runs
 
 places = Places(Path(sys.argv[1]))
 app = ServerApp.instance(config=Config(merge(server_config(places, places.kernels_socket), kernels_config())))
 app.initialize(argv=[], find_extensions=False)
-answer_the_door(app.web_app, places)
+runs = Runs(Notices())
+answer_the_door(app.web_app, places, runs)
+offer_notices(app.web_app, runs.notices)
+follow_runs(app.web_app, runs)
 app.start()
 """
 
@@ -75,7 +80,7 @@ def test_the_door_is_told_how_it_stands(lab: Places) -> None:
     assert (told.folder.user, told.folder.is_writable, told.folder.is_another) == (os.geteuid(), True, False)
     assert told.folder.mode == lab.repositories.stat().st_mode & 0o777
     (line,) = told.home
-    assert line.startswith("half_of_it can't work here")
+    assert line.startswith("half_of_it can't work from here")
 
 
 def test_a_folder_that_changes_is_told_as_it_is_now(lab: Places) -> None:
@@ -105,7 +110,7 @@ def test_a_terminal_is_told_what_the_lab_knows_by_itself(lab: Places) -> None:
     told = "\n".join(status(lab))
     assert "Notebooks     /data/notebooks on the host" in told
     assert "Kernels       none running" in told
-    assert "half_of_it can't work here" in told
+    assert "half_of_it can't work from here" in told
     assert "docker compose exec workhorse workhorse status" in told
 
 

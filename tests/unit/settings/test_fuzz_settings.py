@@ -17,8 +17,9 @@ from entrypoint.certificates.authority import load_authority
 from entrypoint.certificates.sharing import is_shared
 from entrypoint.door.config import for_the_server
 from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.private import write_private
 from entrypoint.jupyter.config import personal_config
-from entrypoint.login.logins import Login, added, browser_name, last_before_this, read_logins, write_logins
+from entrypoint.login.logins import Login, added, as_kept, browser_name, last_before_this, read_logins
 from entrypoint.login.password import is_hash, verifies
 from entrypoint.login.second_factor import check, from_json, to_json
 from entrypoint.report.status import read_report
@@ -94,7 +95,7 @@ def test_each_setting_alone_is_read_or_refused_by_its_name(name: str, value: str
         assert all(name.removesuffix("_FILE") in str(problem) for problem in error.problems)
 
 
-@pytest.mark.parametrize("name", ["PORT", "SESSION_DAYS"])
+@pytest.mark.parametrize("name", ["PORT", "SESSION_DAYS", "SYNC_PORT"])
 def test_a_number_of_any_length_is_refused(name: str) -> None:
     assert judge({name: "9" * 5000}) is None
 
@@ -171,7 +172,7 @@ def test_any_list_of_logins_can_be_shown_and_added_to(content: bytes) -> None:
     assert last_before_this(kept)
     assert last_before_this(kept[:-1]) is None or kept[:-2]
     with tempfile.TemporaryDirectory() as folder:
-        write_logins(Path(folder) / "logins", kept)
+        write_private(Path(folder) / "logins", as_kept(kept))
         assert read_logins(Path(folder) / "logins") == kept
 
 

@@ -53,6 +53,8 @@ def test_neither_the_password_nor_anything_about_it_is_kept(places: Places) -> N
     assert places.known_settings.read_text() == '{"environ": {"PORT": "9999"}, "has_password": true}'
     write_known_settings(places, {**others, "JUPYTER_PASSWORD_FILE": "/run/secrets/x", "PORT": "9999"}, True)
     assert places.known_settings.read_text() == '{"environ": {"PORT": "9999"}, "has_password": true}'
+    write_known_settings(places, {**others, "NOTIFY_URL": f"json://host/{SECRET}", "PORT": "9999"}, True)
+    assert places.known_settings.read_text() == '{"environ": {"PORT": "9999"}, "has_password": true}'
 
 
 def test_a_terminal_may_read_them_and_not_change_them(places: Places) -> None:
@@ -72,7 +74,7 @@ def test_a_command_that_doesn_t_know_them_says_so_and_changes_nothing(
     if damage is not None:
         places.known_settings.write_text(damage)
     with pytest.raises(WorkhorseError) as error:
-        command(places, Namespace(stop=False))
+        command(places, Namespace(stop=False, json=False))
     first, remedy = str(error.value).splitlines()
     assert first.startswith("The settings are not known here")
     assert remedy.endswith("docker compose up -d")

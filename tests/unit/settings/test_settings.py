@@ -85,6 +85,10 @@ def test_a_name_that_is_not_ascii_is_written_as_browsers_write_it(name: str, in_
     ("name", "value", "reason"),
     [
         ("PORT", "abc", "not a number from 1 to 65535"),
+        ("SYNC_PORT", "0", "not a number from 1 to 65535"),
+        ("SYNC_PORT", "8888", "is 8888, and so is PORT"),
+        ("SYNC_GIT", "maybe", "neither on nor off"),
+        ("SYNC_DISCOVERY", "1", "neither on nor off"),
         ("PORT", "0", "not a number from 1 to 65535"),
         ("PORT", "70000", "not a number from 1 to 65535"),
         ("PORT", "8888-8890", "not a number from 1 to 65535"),
@@ -94,8 +98,13 @@ def test_a_name_that_is_not_ascii_is_written_as_browsers_write_it(name: str, in_
         ("TOTP", "yes", "neither on nor off"),
         ("TRUSTED_PROXIES", "10.0.0.300", "not an IP address or network"),
         ("TRUSTED_PROXIES", "0.0.0.0/0", "stands for every address"),
+        ("NOTIFY_URL", "of-my-phone-alone", "no address of a service for notices"),
         ("MEMORY_LIMIT", "much", "not an amount of memory"),
         ("MEMORY_LIMIT", "64 gigs", "not an amount of memory"),
+        ("WORKERS", "0", "not a number from 1 to 1000"),
+        ("WORKER_MEMORY", "0", "not an amount of memory"),
+        ("WORKER_MEMORY", "2 gigs", "not an amount of memory"),
+        ("WORKER_CORES", "0.5", "not a number from 1 to 1024"),
         ("LETSENCRYPT_EMAIL", "ada at example", "not an e-mail address"),
         ("CERTIFICATE_FILE", "/etc/ssl/lab.pem", "not a path inside the folder that CERTIFICATES names"),
         ("KEY_FILE", "../lab.key", "not a path inside the folder that CERTIFICATES names"),
@@ -134,6 +143,7 @@ def test_a_bad_value_is_named_with_its_remedy(name: str, value: str, reason: str
     assert reason in first
     assert remedy.startswith("  ")
     assert name in remedy
+    assert name != "NOTIFY_URL" or value not in first + remedy
     assert "PASSWORD" not in name or len(value) < 5 or name.endswith("FILE") or value not in first + remedy
 
 
