@@ -8,6 +8,8 @@ PYTHON := $(VENV)/bin/python
 
 # What jsonschema would check formats with that no Jupyter schema names; it copes without, and the start is 0.8 s faster.
 UNUSED := rfc3987-syntax lark isoduration arrow fqdn uri-template webcolors
+# What the cluster's packages stand on and environment.yml brings: conda's own stay as they are.
+IN_ENVIRONMENT := numpy narwhals packaging pillow psutil pyyaml tornado
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +18,7 @@ up: engine ## start Workhorse, wait until it answers, and say where
 	host/up
 
 down: ## stop Workhorse; notebooks, settings and packages are kept
+	host/kernels down
 	docker compose down
 
 logs: ## follow what Workhorse says
@@ -31,7 +34,8 @@ base: engine ## build the stand-in base image, for machines that reach no regist
 export WORKHORSE_TEST_IMAGE ?= workhorse
 
 test: engine browser pebble faketime $(VENV)/ready $(VENV)/sslyze/ready ## build the image and run every test
-	COMPOSE_PROJECT_NAME=$(WORKHORSE_TEST_IMAGE) host/image
+	COMPOSE_FILE=docker-compose.yml:compose/sync.yml COMPOSE_PROJECT_NAME=$(WORKHORSE_TEST_IMAGE) host/image
+	COMPOSE_FILE=docker-compose.yml:compose/cluster.yml COMPOSE_PROJECT_NAME=$(WORKHORSE_TEST_IMAGE) host/image
 	$(PYTHON) -m coverage erase
 	$(PYTHON) -m coverage run -m pytest tests/unit tests/properties --numprocesses 2
 	@# Alone: Chromium drops what it is loading whenever another stack's network comes or goes.
@@ -49,7 +53,7 @@ lint: $(VENV)/ready ## check types, style, Dockerfile and shell scripts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/hadolint Dockerfile base/Dockerfile bench/peer/Dockerfile bench/nginx/Dockerfile
-	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/image host/browser host/pebble host/faketime image/with-ca image/workhorse image/as-person image/server-packages image/lab-command image/profile.sh .ci/run \
+	$(VENV)/bin/shellcheck --exclude SC1091 host/engine host/up host/kernels host/image host/browser host/pebble host/faketime image/with-ca image/workhorse image/as-person image/server-packages image/lab-command image/conda-command image/debian-packages image/profile.sh entrypoint/commands/join.sh .ci/run \
 	    base/build base/cpython base/conda.sh
 
 bench: engine $(VENV)/ready ## measure beside a plain JupyterLab, in one run
@@ -73,8 +77,10 @@ lock: $(VENV)/ready ## write the lock files anew from requirements*.in
 	$(COMPILE) --python-version 3.13 $(addprefix --no-emit-package ,$(UNUSED)) requirements-kernels.in -o requirements-kernels.lock
 	@# On top of the other: an update of JupyterLab must not want another version of what is there.
 	$(COMPILE) --python-version 3.13 $(addprefix --no-emit-package ,$(UNUSED)) --constraint requirements-kernels.lock requirements-lab.in -o requirements-lab.lock
+	$(COMPILE) --python-version 3.13 $(addprefix --no-emit-package ,$(IN_ENVIRONMENT)) requirements-cluster.in -o requirements-cluster.lock
 	$(COMPILE) --python-version 3.11 requirements-dev.in -o requirements-dev.lock
 	$(COMPILE) --python-version 3.13 image/sbom.in -o image/sbom.lock
+	$(COMPILE) --python-version 3.13 image/compress.in -o image/compress.lock
 	$(COMPILE) --python-version 3.11 requirements-sslyze.in -o requirements-sslyze.lock
 
 audit: $(VENV)/ready ## look up known holes in the server's packages (asks the package index)

@@ -7,7 +7,6 @@ conda() {
     *) /opt/conda/bin/conda "$@" ;;
     esac
 }
-mamba() { conda "$@"; }
 
 # Remembers the environment that was active, as CONDA_PREFIX_1 and so on, for `conda deactivate` to return to.
 _conda_activate() {
@@ -26,7 +25,9 @@ _conda_deactivate() {
     _conda_leave
     export CONDA_SHLVL=$((${CONDA_SHLVL:-1} - 1))
     [ "$CONDA_SHLVL" -eq 0 ] || eval "previous=\$CONDA_PREFIX_$CONDA_SHLVL; unset CONDA_PREFIX_$CONDA_SHLVL"
-    unset CONDA_PREFIX CONDA_DEFAULT_ENV
+    unset CONDA_PREFIX
+    # As conda leaves it (conda 26.7, activate.py, unset_var_tmpl).
+    export CONDA_DEFAULT_ENV=
     if [ -n "$previous" ]; then _conda_enter "$previous"; else _conda_prompt ""; fi
 }
 

@@ -13,13 +13,16 @@ from conda_standin.commands import (
     clean,
     create,
     create_from_file,
+    export,
     info,
+    init,
     install_into,
     list_environments,
     list_packages,
     print_prefix,
     remove_environment,
     run_in,
+    shell_hook,
 )
 from conda_standin.config import CondaError
 
@@ -43,6 +46,7 @@ def _changing_commands(commands: Commands[argparse.ArgumentParser]) -> None:
         sub.add_argument("--override-channels", action="store_true")
         sub.add_argument("--file", action="append", default=[])
         sub.add_argument("--all", action="store_true")
+        sub.add_argument("--no-default-packages", action="store_true")
         sub.add_argument("specs", nargs="*")
     cleaning = _command(commands, "clean", clean)
     cleaning.add_argument("-a", "--all", action="store_true")
@@ -51,6 +55,7 @@ def _changing_commands(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def _environment_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     _command(commands, "create", create_from_file).add_argument("-f", "--file", required=True)
+    _command(commands, "export", export).add_argument("--no-builds", action="store_true")
     _command(commands, "list", list_environments)
     _command(commands, "remove", remove_environment)
 
@@ -63,6 +68,8 @@ def _reading_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     running = _command(commands, "run", run_in)
     running.add_argument("--no-capture-output", action="store_true")
     running.add_argument("argv", nargs=argparse.REMAINDER)
+    _command(commands, "init", init).add_argument("shell", nargs="?", choices=["bash"])
+    _command(commands, "shell.bash", shell_hook).add_argument("hook", choices=["hook"])
     _command(commands, "prefix", print_prefix).add_argument("environment")
 
 

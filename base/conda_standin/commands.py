@@ -7,11 +7,21 @@ import json
 import os
 import shutil
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import rattler
+import yaml
 
-from conda_standin.config import ROOT, CondaError, channel_urls, environment_folders, package_folders
+from conda_standin.config import (
+    ROOT,
+    CondaError,
+    channel_urls,
+    default_packages,
+    environment_folders,
+    is_base_activated,
+    package_folders,
+)
 from conda_standin.environments import all_prefixes, find_prefix, name_of, new_prefix, records, remove
 from conda_standin.install import install, install_file, read_file
 
@@ -19,7 +29,10 @@ Arguments = argparse.Namespace
 
 
 def create(a: Arguments) -> None:
-    install(new_prefix(a.name, a.prefix), _specs(a), a.channel)
+    specs = _specs(a)
+    # An explicit list is the whole of an environment.
+    default = [] if a.no_default_packages or any("://" in spec for spec in specs) else default_packages()
+    install(new_prefix(a.name, a.prefix), [*specs, *default], a.channel)
 
 
 def install_into(a: Arguments) -> None:
@@ -52,6 +65,26 @@ def list_packages(a: Arguments) -> None:
 def _described(record: rattler.PrefixRecord) -> dict[str, str]:
     version, build = str(record.version), str(record.build)
     return {"name": record.name.normalized, "version": version, "build_string": build, "channel": record.channel}
+
+
+def export(a: Arguments) -> None:
+    prefix = find_prefix(a.name, a.prefix)
+    found = records(prefix)
+    conda = [f"{r.name.normalized}={r.version}" + ("" if a.no_builds else f"={r.build}") for r in found]
+    pip = _of_pip(prefix)
+    content = {
+        "name": name_of(prefix) or str(prefix),
+        "channels": sorted({Path(r.channel.rstrip("/").removesuffix(f"/{r.subdir}")).name for r in found if r.channel}),
+        "dependencies": [*conda, *([{"pip": pip}] if pip else [])],
+        "prefix": str(prefix),
+    }
+    print(yaml.safe_dump(content, sort_keys=False), end="")
+
+
+def _of_pip(prefix: Path) -> list[str]:
+    folders = [str(folder) for folder in prefix.glob("lib/python3.*/site-packages")]
+    found = (each for each in distributions(path=folders) if (each.read_text("INSTALLER") or "").strip() != "conda")
+    return sorted(f"{each.name}=={each.version}" for each in found)
 
 
 def list_environments(a: Arguments) -> None:
@@ -98,6 +131,25 @@ def run_in(a: Arguments) -> None:
         os.execvpe(a.argv[0], a.argv, os.environ | {"CONDA_PREFIX": str(prefix), "PATH": path})
     except FileNotFoundError as error:
         raise CondaError(f"{a.argv[0]}: command not found in {prefix}") from error
+
+
+BLOCK = """
+# >>> conda initialize >>>
+eval "$(/opt/conda/bin/conda shell.bash hook)"
+# <<< conda initialize <<<
+"""
+
+
+def init(a: Arguments) -> None:
+    file = Path("~/.bashrc").expanduser()
+    text = file.read_text() if file.exists() else ""
+    if BLOCK not in text:
+        file.write_text(text + BLOCK)
+    print(f"modified      {file}")
+
+
+def shell_hook(a: Arguments) -> None:
+    print(f". {ROOT}/etc/profile.d/conda.sh", *(["conda activate base"] if is_base_activated() else []), sep="\n")
 
 
 def print_prefix(a: Arguments) -> None:

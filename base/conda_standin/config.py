@@ -52,6 +52,16 @@ def channel_urls(asked: list[str] | None) -> list[str]:
     return [name if "://" in name else f"{alias}/{name}" for name in names]
 
 
+def default_packages() -> list[str]:
+    """What every new environment gets besides what it is asked to hold."""
+    return list(CONFIG.get("create_default_packages", []))
+
+
+def is_base_activated() -> bool:
+    """Whether a shell that `conda init` has set up starts in the base environment."""
+    return bool(CONFIG.get("auto_activate", CONFIG.get("auto_activate_base", True)))
+
+
 def is_writable(path: Path) -> bool:
     existing = next(place for place in (path, *path.parents) if place.exists())
     return os.access(existing, os.W_OK)

@@ -25,8 +25,13 @@ def find_prefix(name: str | None, prefix: str | None) -> Path:
 def _place(name: str | None, prefix: str | None) -> Path | None:
     if prefix or (name and "/" in name):
         return Path(prefix or str(name)).expanduser().absolute()
+    if not name and os.environ.get("CONDA_PREFIX"):
+        return Path(os.environ["CONDA_PREFIX"])
     if not name:
-        return Path(os.environ.get("CONDA_PREFIX", ROOT))
+        # As conda takes it (conda 26.7, base/context.py, default_prefix), also where it is empty.
+        name = os.environ.get("CONDA_DEFAULT_ENV", "base")
+        if not name:
+            return environment_folders()[0]
     named = (folder / name for folder in environment_folders())
     return ROOT if name == "base" else next(filter(is_environment, named), None)
 

@@ -35,6 +35,9 @@ def install(prefix: Path, specs: list[str], channels: list[str] | None) -> None:
     meta = prefix / "conda-meta"
     meta.mkdir(parents=True, exist_ok=True)
     (meta / "history").touch()
+    # rattler's are their owner's alone; everybody may list what conda has installed.
+    for file in meta.iterdir():
+        file.chmod(0o644)
     register(prefix)
 
 
