@@ -7,6 +7,7 @@ import select
 import ssl
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -77,27 +78,36 @@ class Client:
         finally:
             kernel.shut_down()
 
+    def type_in(self, terminal: str, text: str) -> None:
+        """Types into a terminal that is open already, as its page does."""
+        address = f"{self.url.replace('http', 'ws', 1)}/terminals/websocket/{terminal}"
+        with closing(websocket_of(self, address)) as terminal_socket:
+            terminal_socket.send(json.dumps(["stdin", text]))
+
+
+def websocket_of(client: Client, address: str) -> websocket.WebSocket:
+    """A device's websocket, with its login."""
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.session.cookies)
+    trust = {"ca_certs": str(client.authority), "cert_reqs": ssl.CERT_REQUIRED}
+    return websocket.create_connection(address, sslopt=trust, cookie=cookies, timeout=SECONDS)
+
 
 class Kernel:
     """A running kernel and the websocket to it."""
 
     def __init__(self, client: Client, kernel_id: str) -> None:
         self.client, self.id = client, kernel_id
-        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.session.cookies)
-        self.socket = websocket.create_connection(
-            f"{client.url.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels",
-            sslopt={"ca_certs": str(client.authority), "cert_reqs": ssl.CERT_REQUIRED},
-            cookie=cookies,
-            timeout=SECONDS,
-        )
+        address = f"{client.url.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels"
+        self.socket = websocket_of(client, address)
         # Which closes what a test leaves open.
         client.kernels.append(self)
 
-    def send(self, code: str) -> str:
-        """Asks the kernel to run code; returns the id of the request."""
+    def send(self, code: str, cell: str = "") -> str:
+        """Asks the kernel to run code, as a notebook does for one of its cells; returns the id of the request."""
         header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "version": "5.4"}
         header |= {"session": self.id, "date": ""}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": []}
+        message = {"header": header, "parent_header": {}, "channel": "shell", "buffers": []}
+        message["metadata"] = {"cellId": cell} if cell else {}
         message["content"] = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
         self.socket.send(json.dumps(message))
         return str(header["msg_id"])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import docker
 from docker.models.containers import Container
@@ -74,6 +74,9 @@ class Stack:
     project: str
     port: int
 
+    # As COMPOSE_FILE in .env names them besides.
+    more_files: ClassVar[tuple[Path, ...]] = ()
+
     @property
     def url(self) -> str:
         return f"https://localhost:{self.port}"
@@ -93,7 +96,7 @@ class Stack:
     @property
     def _files(self) -> list[str]:
         override = self.folder / "docker-compose.override.yml"
-        files = [*FILES, *([override] if override.exists() else [])]
+        files = [*FILES, *self.more_files, *([override] if override.exists() else [])]
         return [word for file in files for word in ("-f", str(file))]
 
     def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -240,7 +243,7 @@ def new_stack(folder: Path, **settings: str) -> Stack:
 def running(stack: Stack) -> Iterator[Stack]:
     """Keeps a stack's containers and volumes for the time of a test."""
     command = f'docker compose --project-directory "{stack.folder}"'
-    with get_docker_services(command, list(FILES), stack.project, None, ["down -v -t 1"]):
+    with get_docker_services(command, [*FILES, *stack.more_files], stack.project, None, ["down -v -t 1"]):
         stack.up()
         yield stack
 

@@ -41,8 +41,8 @@ def login_of(request: HTTPServerRequest) -> str | None:
 
 def make_passage(path: Path, wait_seconds: float) -> Passage:
     # Whatever is asked, the same answers.
-    both = Upstreams(*(Upstream(service, path, wait_seconds) for service in ("lab", "kernels")))
-    return Passage(both, login_of, lambda request: str(request.remote_ip))
+    all_alike = Upstreams(*(Upstream(service, path, wait_seconds) for service in ("lab", "kernels", "scheduler")))
+    return Passage(all_alike, login_of, lambda request: str(request.remote_ip))
 
 
 def make_door(passage: Passage) -> tuple[HTTPServer, int]:

@@ -20,6 +20,8 @@ class Forwarder:
         self.port = free_port()
         self._listening: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        # Whether what the server says goes nowhere, while its connections stand.
+        self.is_dead = False
 
     def open(self) -> None:
         asyncio.run_coroutine_threadsafe(self._open(), self.loop).result()
@@ -42,16 +44,16 @@ class Forwarder:
         with contextlib.suppress(OSError):
             from_server, to_server = await asyncio.open_connection("localhost", self.target)
             self._writers |= (both := {writer, to_server})
-            await asyncio.gather(_pump(reader, to_server), _pump(from_server, writer))
+            await asyncio.gather(self._pump(reader, to_server), self._pump(from_server, writer))
             self._writers -= both
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(CHUNK_BYTES):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(CHUNK_BYTES):
+                if not self.is_dead:
+                    writer.write(data)
+                    await writer.drain()
+        writer.close()
 
 
 @contextlib.contextmanager

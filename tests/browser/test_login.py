@@ -125,7 +125,13 @@ def test_too_many_wrong_passwords_show_how_long_to_wait(browser: Browser, stack:
 
         poll(guess, wanted="the waiting message")
         screenshot(page, "waiting.png")
-        expect(page.get_by_label("Password")).to_be_visible()
+        button = page.get_by_role("button", name=re.compile("^Log in"))
+        expect(button).to_be_disabled()
+        expect(button).to_have_text(re.compile(r"Log in in \d+ s"))
+        page.get_by_label("Password").fill("typed while waiting")
+        expect(page.get_by_text("You can try again now.")).to_be_visible()
+        expect(button).to_be_enabled()
+        expect(page.get_by_label("Password")).to_have_value("typed while waiting")
 
         def comes_in() -> bool | None:
             lab.login()
@@ -156,6 +162,28 @@ def test_a_second_login_tells_of_the_one_before(stack: Stack, authority: Path, l
     screenshot(lab.page, "last-login.png")
 
 
+def test_a_password_can_be_looked_at_and_is_sent_as_one(lab: Lab) -> None:
+    visit(lab.page, f"{lab.stack.url}/lab")
+    password = lab.page.get_by_label("Password", exact=True)
+    password.fill(PASSWORD)
+    show = lab.page.get_by_role("button", name="Show password")
+    for kind, pressed in (("text", "true"), ("password", "false"), ("text", "true")):
+        show.click()
+        expect(password).to_have_attribute("type", kind)
+        expect(show).to_have_attribute("aria-pressed", pressed)
+    screenshot(lab.page, "login-shown.png")
+    lab.page.get_by_role("button", name="Log in").click()
+    expect(lab.page.get_by_role("menuitem", name="File", exact=True)).to_be_visible()
+
+
+def test_a_browser_finds_what_to_keep_and_what_not(lab: Lab) -> None:
+    """A name for the password manager, which nobody sees, beside the password."""
+    visit(lab.page, f"{lab.stack.url}/lab")
+    expect(lab.page.locator("input[autocomplete=username]")).to_have_value("workhorse")
+    expect(lab.page.locator("input[autocomplete=username]")).to_be_hidden()
+    expect(lab.page.locator("input[autocomplete=current-password]")).to_be_focused()
+
+
 def test_a_code_is_asked_for_besides_the_password(
     playwright: Playwright, own_stack: Callable[..., Stack], tmp_path: Path
 ) -> None:
@@ -171,6 +199,7 @@ def test_a_code_is_asked_for_besides_the_password(
         for code in ("000 000", TOTP(key[1]).now()):
             page.get_by_label("Password").fill(PASSWORD)
             page.get_by_label("Code from your phone").fill(code)
+            expect(page.get_by_label("Code from your phone")).to_have_attribute("inputmode", "numeric")
             if code == "000 000":
                 page.keyboard.press("Enter")
                 expect(page.get_by_role("alert")).to_have_text("Password or code is not right. Each code works once.")

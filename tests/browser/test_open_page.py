@@ -52,17 +52,21 @@ def test_what_is_saved_while_the_server_is_away_is_saved_when_it_is_back(distant
 
 
 def test_a_terminal_goes_on_by_itself_when_the_server_is_back(distant: Lab, way: Forwarder) -> None:
+    frames: list[str | bytes] = []
+    distant.page.on("websocket", lambda each: each.on("framereceived", lambda frame: frames.append(frame)))
     distant.login("/lab?reset")
     distant.page.locator(".jp-LauncherCard", has_text="Terminal").click()
     terminal = distant.page.locator(".jp-Terminal .xterm")
     expect(terminal).to_be_visible()
     terminal.click()
+    # What is typed before the shell is there is lost.
+    poll(lambda: has_prompt(distant, frames) or None, wanted="the shell's prompt")
     distant.page.evaluate(WATCH_FOR_DIALOGS)
-    distant.page.keyboard.type("kept=$$; echo $kept >/repositories/before.txt\n")
-    before, after = (distant.stack.repositories / name for name in ("before.txt", "after.txt"))
+    distant.page.keyboard.type("kept=$$; echo $kept >/repositories/terminal-before.txt\n")
+    before, after = (distant.stack.repositories / name for name in ("terminal-before.txt", "terminal-after.txt"))
     poll(lambda: before.exists() and before.read_text(), wanted=str(before))
     stay_away(distant, way, 12)
-    distant.page.keyboard.type("echo $kept >/repositories/after.txt\n")
+    distant.page.keyboard.type("echo $kept >/repositories/terminal-after.txt\n")
     assert poll(lambda: after.exists() and after.read_text(), BACK_SECONDS, str(after)) == before.read_text()
     assert distant.page.evaluate("() => window.dialogs") == []
 
@@ -85,6 +89,12 @@ def test_without_its_extension_jupyterlab_works_as_ever(lab: Lab) -> None:
     lab.page.route("**/workhorse/static/remoteEntry.js*", lambda route: route.fulfill(body="throw Error('broken')"))
     printing = open_printing(lab, "without.ipynb")
     printing.check_nothing_is_lost()
+
+
+def has_prompt(lab: Lab, frames: list[str | bytes]) -> bool:
+    # Playwright hears of frames while it waits for something itself.
+    lab.page.wait_for_timeout(50)
+    return any(frame.startswith('["stdout"') for frame in frames if isinstance(frame, str))
 
 
 def notice(lab: Lab) -> Locator:

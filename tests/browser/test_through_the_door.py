@@ -7,6 +7,7 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from playwright.sync_api import expect
@@ -27,11 +28,21 @@ def test_a_cell_asks_and_is_answered(lab: Lab) -> None:
     expect(lab.output.get_by_text("Hello, Ada")).to_be_visible()
 
 
+def is_debugging(lab: Lab) -> bool:
+    """A click before the page has asked the kernel whether it can be debugged does nothing, and nothing tells of it."""
+    lab.page.locator(".jp-DebuggerBugButton").click()
+    with suppress(AssertionError):
+        expect(lab.page.get_by_role("button", name="Disable Debugger")).to_be_visible(timeout=15_000)
+    return lab.page.get_by_role("button", name="Disable Debugger").count() > 0
+
+
 def test_the_debugger_stops_at_a_breakpoint(lab: Lab) -> None:
     code = "total = 1\ntotal += 1\nprint('sum', total)"
     lab.open_notebook(write_notebook(lab.stack.repositories / "stops.ipynb", code))
-    lab.page.locator(".jp-DebuggerBugButton").click()
+    poll(lambda: is_debugging(lab) or None, wanted="the debugger")
     lab.page.locator(".jp-Cell .cm-breakpoint-gutter .cm-gutterElement").nth(2).click()
+    # Once the kernel has heard of it.
+    expect(lab.page.locator(".jp-DebuggerBreakpoint")).to_have_count(1)
     lab.run_all_cells()
     expect(lab.page.locator(".jp-DebuggerCallstackFrame").first).to_be_visible()
     screenshot(lab.page, "debugger.png")
@@ -77,8 +88,7 @@ def test_a_file_is_uploaded_and_downloaded(lab: Lab) -> None:
     with lab.page.expect_file_chooser() as chooser:
         lab.page.locator("[data-jp-item-name='uploader']").first.click()
     chooser.value.set_files({"name": "data.bin", "mimeType": "application/octet-stream", "buffer": content})
-    # Larger than 15 MB: JupyterLab asks, and sends it in pieces.
-    lab.page.locator(".jp-Dialog .jp-mod-accept").click()
+    # Larger than 15 MB: JupyterLab sends it in pieces, and would ask before.
     uploaded = lab.stack.repositories / "data.bin"
     poll(lambda: (uploaded.exists() and uploaded.stat().st_size == len(content)) or None, wanted="the uploaded file")
     assert hashlib.sha256(uploaded.read_bytes()).digest() == hashlib.sha256(content).digest()

@@ -32,6 +32,7 @@ from entrypoint.door.config import for_the_server, read_config, write_config
 from entrypoint.door.state import (
     keep_cookie_secret,
     keep_layout,
+    keep_open_logins,
     keep_password,
     write_password_hash,
 )
@@ -42,7 +43,6 @@ from entrypoint.files.untrusted import read_untrusted, shown
 from entrypoint.home import home
 from entrypoint.home.folder import host_folder_of, kept_in, tell_folder
 from entrypoint.home.home import judge_home
-from entrypoint.jupyter import healthcheck
 from entrypoint.jupyter.config import write_config as write_jupyter_config
 from entrypoint.jupyter.start import clear_way
 from entrypoint.kernels.report import find_notebooks_folder, what_is_amiss
@@ -50,7 +50,8 @@ from entrypoint.lab.config import lab_config
 from entrypoint.login import enrolment
 from entrypoint.login.credentials import read_credentials
 from entrypoint.login.guesses import read_limiter
-from entrypoint.login.logins import Login, read_logins, write_logins
+from entrypoint.login.logins import Login, as_kept, read_logins
+from entrypoint.login.open_logins import OpenLogins, read_open_logins
 from entrypoint.login.second_factor import new_second_factor, to_json
 from entrypoint.renewal.attempts import Attempt, read_attempts, write_attempts
 from entrypoint.renewal.keeper import CertificateKeeper
@@ -61,6 +62,7 @@ from entrypoint.report.message import message
 from entrypoint.report.status import read_status, status_now
 from entrypoint.settings.known import read_known_settings, write_known_settings
 from entrypoint.settings.settings import from_environ
+from entrypoint.system.health import reason_unhealthy
 from tests.deep import deep_folder
 from tests.homes import listen
 from tests.pki import University
@@ -75,6 +77,7 @@ NOW = datetime.now(UTC)
 SECONDS, MEMORY = 20, 256 * 2**20
 USER = 1234
 CLOSED = "for-root-s-eyes"
+SIGNING = b"what signs logins"
 Step = Callable[[Places], None]
 Failures = tuple[type[Exception], ...]
 Plant = Callable[[Path, Path], AbstractContextManager[None]]
@@ -88,7 +91,7 @@ def places_at_the_door(places: Places) -> Iterator[Path]:
     """Every file, and every folder of ours, that the door reads or writes; some lie with a person on the host."""
     yield from (places.layout, places.password_hash, places.password_in_log, places.cookie_secret)
     yield from (places.device_secret, places.second_factor, places.logins, places.config)
-    yield from (places.installation, places.guesses)
+    yield from (places.installation, places.guesses, places.open_logins, places.last_backup)
     tls = places.tls
     yield from (tls.path, tls.authority, tls.server, tls.own, tls.attempts, tls.public(NAME), tls.certbot)
     live = certbot(places) / "live" / NAME
@@ -185,6 +188,7 @@ def start(places: Places) -> None:
     password = keep_password(places.password_hash, None, print)
     for secret in (places.cookie_secret, places.device_secret):
         keep_cookie_secret(secret, print)
+    keep_open_logins(places, print)
     keep_installation(places)
     write_config(places, settings)
     with suppress(WorkhorseError):
@@ -208,6 +212,7 @@ def serve(places: Places) -> None:
     read_attempts(places.tls.attempts, plan.acme)
     read_logins(places.logins)
     read_limiter(places.guesses)
+    read_open_logins(places.open_logins, SIGNING)
     is_shared(places.sharing)
 
 
@@ -246,7 +251,7 @@ def serve_lab(places: Places) -> None:
     for line in (*what_is_amiss(places), host_folder_of(places)):
         print(shown(line))
     find_notebooks_folder(places)
-    healthcheck.reason_unhealthy(str(places.socket))
+    reason_unhealthy(str(places.socket))
 
 
 # A command may come before the server has mended anything, and a start may find what lay there while nothing ran.
@@ -287,7 +292,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     start(places)
     write_private(places.tls.public(NAME), pair.key_pem() + pair.chain_pem)
     write_private(places.second_factor, to_json(new_second_factor()[0]).encode())
-    write_logins(places.logins, [Login("2026-11-24T12:00:00+00:00", "192.0.2.1", "Firefox", True)])
+    write_private(places.logins, as_kept([Login("2026-11-24T12:00:00+00:00", "192.0.2.1", "Firefox", True)]))
+    write_private(places.open_logins, OpenLogins(SIGNING).text(NOW))
+    write_private(places.last_backup, NOW.isoformat().encode())
     acme = make_plan(for_the_server(from_environ(ENVIRON)), places).acme
     assert acme
     write_attempts(places.tls.attempts, acme, {NAME: Attempt("2026-11-24T12:05:00+00:00", 1, "No route")})

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stacks import Stack
@@ -64,12 +66,14 @@ def test_a_server_moves_with_its_keys_password_settings_and_lists(own_stack: Mak
         client.login(PASSWORD)
         change_theme(client)
         old.shell("pip install -q --disable-pip-version-check cowsay")
+        old.shell("conda create -y -q -n course python=3.13 tqdm")
+        old.shell("conda activate course && pip install -q --disable-pip-version-check cowsay")
         kernel = client.start_kernel()
         assert kernel.run(OPEN_DATABASE) == ""
         archive, said = back_up(old)
         assert client.is_logged_in()
         kernel.shut_down()
-    assert "1 environments (their lists are kept)" in said and "keys and password hash" in said
+    assert "2 environments (their lists are kept)" in said and "keys and password hash" in said
 
     said = restore(new, archive).stderr
     assert "Restored " in said and "restored-environments/README.txt" in said, said
@@ -81,6 +85,15 @@ def test_a_server_moves_with_its_keys_password_settings_and_lists(own_stack: Mak
         query = "import sqlite3; print(*sqlite3.connect('/home/workhorse/results.db').execute('SELECT * FROM results'))"
         assert client.run(query) == "(42,)\n"
     assert new.shell("cat ~/restored-environments/venv.txt").startswith("cowsay==")
+    # As conda itself exports it, with where it lay.
+    listed = yaml.safe_load(new.shell("cat ~/restored-environments/course.yml"))
+    assert (listed["name"], listed["prefix"]) == ("course", "/home/workhorse/.conda/envs/course")
+    assert any(str(each).startswith("tqdm=") for each in listed["dependencies"])
+    assert listed["dependencies"][-1]["pip"][0].startswith("cowsay==")
+    new.shell("conda env create -q -f ~/restored-environments/course.yml")
+    assert new.shell("conda activate course && python -c 'import cowsay, tqdm; print(cowsay.__file__)'").startswith(
+        "/home/workhorse/.conda/envs/course/"
+    )
     secrets = new.in_state_volume("stat -c '%a %u' /state/password-hash /state/tls/*.pem | sort -u")
     assert secrets == "600 1000\n"
 
@@ -110,6 +123,7 @@ def test_a_restore_signs_everybody_out(own_stack: MakeStack) -> None:
     with Client(stack.url, stack.authority()) as client:
         client.login(PASSWORD)
         archive, _ = back_up(stack)
+        assert "Last backup   20" in stack.workhorse("status")
         said = restore(stack, archive, "--replace").stderr
         assert "Every device is signed out" in said, said
         stack.up()
@@ -181,3 +195,4 @@ def test_without_the_kernels_server_there_is_no_backup(own_stack: MakeStack) -> 
     assert result.returncode == 1 and result.stdout == ""
     assert "There is no backup: the kernels' server can't be reached" in result.stderr
     assert "docker compose up -d kernels" in result.stderr
+    assert "Last backup" not in stack.workhorse("status")

@@ -10,11 +10,22 @@ from cryptography import x509
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack
+from tests.stacks import Stack, poll
 
 MakeStack = Callable[..., Stack]
 SHORT_PASSWORD = "eleven char"
-AT_THE_DOOR = ("audit", "share-ca", "reset-password", "sign-out", "totp", "renew", "new-authority")
+AT_THE_DOOR = (
+    "audit",
+    "share-ca",
+    "kernels",
+    "notify",
+    "reset-password",
+    "sign-out",
+    "totp",
+    "renew",
+    "new-authority",
+    "cluster",
+)
 # Of everything that a command could change.
 STATE = "cd /var/lib/workhorse; sha256sum password-hash *-secret tls/*.pem; ls; ls /run/workhorse/server"
 
@@ -69,6 +80,25 @@ def test_status_at_the_door_tells_which_kernels_run_and_since_when(stack: Stack,
     assert re.search(pattern, stack.workhorse("status"))
     client.api("DELETE", f"sessions/{session['id']}")
     assert not re.search(pattern, stack.workhorse("status"))
+
+
+TERMINALS = [
+    ({}, "/repositories"),
+    ({"cwd": ""}, "/repositories"),
+    ({"cwd": "tmp"}, "/repositories/tmp"),
+    ({"cwd": "/tmp"}, "/tmp"),
+]
+
+
+@pytest.mark.parametrize(("asked", "folder"), TERMINALS)
+def test_a_terminal_opens_among_the_notebooks(stack: Stack, client: Client, asked: dict[str, str], folder: str) -> None:
+    stack.shell("mkdir -p /repositories/tmp")
+    name = client.api("POST", "terminals", **asked)["name"]
+    file = stack.repositories / f"opens-{TERMINALS.index((asked, folder))}.pwd"
+    client.type_in(name, f"pwd >/repositories/{file.name}\r")
+    found = poll(lambda: file.read_text() if file.exists() else None, wanted="a folder")
+    assert found.strip() == folder
+    client.api("DELETE", f"terminals/{name}")
 
 
 def test_a_terminal_is_told_what_can_be_asked_there(client: Client) -> None:

@@ -16,6 +16,7 @@ from tests.conftest import PASSWORD
 from tests.intranet import ORIGIN
 from tests.pki import University
 from tests.stacks import DOOR, IMAGE, Stack, new_stack, poll, prepared
+from tests.unit.certificates.test_company import root
 
 MENU = "lentils"
 COMMIT = "1" * 40
@@ -32,7 +33,9 @@ def company() -> University:
 def stack(tmp_path_factory: pytest.TempPathFactory, company: University) -> Iterator[Stack]:
     """A stack in a network whose web server has the company's certificate."""
     stack = new_stack(tmp_path_factory.mktemp("company"), JUPYTER_PASSWORD=PASSWORD, CA_FILE="./company.pem")
-    (stack.folder / "company.pem").write_text(company.root_pem)
+    # Before it stands another, such as many a company has.
+    former = root(has_usage=False, is_critical=True, has_identifier=True)
+    (stack.folder / "company.pem").write_text(former.decode() + company.root_pem)
     pair = company.issue(["intranet"])
     folder = stack.folder / "intranet"
     fill(folder / "files")
@@ -110,6 +113,13 @@ def test_conda_is_told_of_it_and_the_public_ones_stay(stack: Stack, client: Clie
     bundle = stack.shell(f"cat {BUNDLE}")
     assert bundle.startswith(stack.shell("cat /etc/ssl/certs/ca-certificates.crt"))
     assert bundle.endswith(company.root_pem)
+
+
+def test_the_start_tells_of_one_that_python_refuses(stack: Stack) -> None:
+    refused = "Python 3.13 doesn't trust an authority in CA_FILE: CN=Lentils Ltd lacks keyUsage."
+    assert stack.log().count(refused) == 1
+    assert refused in stack.workhorse("status")
+    assert "University" not in stack.log()
 
 
 def test_the_door_trusts_it_too(stack: Stack) -> None:

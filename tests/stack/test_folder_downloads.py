@@ -99,11 +99,22 @@ def test_an_archive_that_comes_to_no_good_end_is_cut(stack: Stack, client: Clien
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [(".hidden", 404), ("open/.hidden", 404), ("gone", 404), ("file", 400), ("link", 400)]
+    ("question", "names"), [("", {"open/seen"}), ("?hidden=1", {"open/seen", "open/.hidden/file"})]
 )
-def test_what_is_no_folder_that_is_shown_is_refused(stack: Stack, client: Client, path: str, status: int) -> None:
-    for name in (".hidden", "open/.hidden"):
-        (stack.repositories / name).mkdir(parents=True, exist_ok=True)
+def test_what_is_hidden_comes_where_it_is_shown(stack: Stack, client: Client, question: str, names: set[str]) -> None:
+    for name in ("open/seen", "open/.hidden/file"):
+        (stack.repositories / name).parent.mkdir(parents=True, exist_ok=True)
+        (stack.repositories / name).touch()
+    with (
+        closing(ask(client, f"open{question}")) as answer,
+        tarfile.open(fileobj=cast(IO[bytes], answer.raw), mode="r|gz") as archive,
+    ):
+        assert {member.name for member in archive if member.isfile()} == names
+
+
+@pytest.mark.parametrize(("path", "status"), [("gone", 404), ("file", 400), ("link", 400)])
+def test_what_is_no_folder_is_refused(stack: Stack, client: Client, path: str, status: int) -> None:
+    (stack.repositories / "open").mkdir(exist_ok=True)
     (stack.repositories / "file").touch()
     (stack.repositories / "link").unlink(missing_ok=True)
     (stack.repositories / "link").symlink_to("open")

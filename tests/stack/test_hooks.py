@@ -64,7 +64,7 @@ def another(owner, name, trait):
         return "{STATE}/password-hash"
 
 for package in ("jupyter_server", "jupyterlab_server", "jupyterlab", "jupyter_client", "jupyter_server_terminals",
-                "jupyter_lsp", "jupyter_events", "nbconvert", "nbformat"):
+                "jupyter_lsp", "notebook", "jupyter_events", "nbconvert", "nbformat"):
     # JupyterLab's own are in the lab alone.
     found = importlib.util.find_spec(package)
     for module in pkgutil.walk_packages(found.submodule_search_locations if found else (), package + "."):

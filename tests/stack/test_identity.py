@@ -230,9 +230,16 @@ def test_groups_that_compose_gives_are_the_person_s_too(own_stack: MakeStack) ->
     assert "2770" in stack.compose("exec", "-T", KERNELS, "bash", "-c", "id -G").stdout.split()
 
 
-@pytest.mark.parametrize("whose", [0, 1700], ids=["root's", "another's"])
+@pytest.mark.parametrize(
+    ("whose", "mode", "told"),
+    [
+        (0, 0o755, "The notebooks' folder ./repositories is empty, and another one than was served last."),
+        (1700, 0o700, "belongs to user 1700, group 1700 (mode 0700), and the server runs as user 1500."),
+    ],
+    ids=["root's", "another's, who alone may look into it"],
+)
 def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_is(
-    own_stack: MakeStack, whose: int
+    own_stack: MakeStack, whose: int, mode: int, told: str
 ) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     os.chown(stack.repositories, 1500, 1600)
@@ -240,11 +247,10 @@ def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_i
     stack.up()
     stack.compose("stop", "-t", "1")
     disk = stack.repositories.rename(stack.folder / "disk")
-    stack.repositories.mkdir(mode=0o755)
+    stack.repositories.mkdir(mode=mode)
     os.chown(stack.repositories, whose, whose)
     stack.compose("up", "-d", "--no-build", "--force-recreate", "--wait")
     assert owner(stack.repositories) == (whose, whose)
-    told = "The notebooks' folder ./repositories is empty, and another one than was served last."
     assert told in stack.log()
     assert told in stack.workhorse("status")
     stack.repositories.rmdir()

@@ -11,7 +11,7 @@ from requests import HTTPError
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import KERNELS, Stack, poll
+from tests.stacks import KERNELS, READY_SECONDS, Stack, poll
 
 
 def test_what_a_notebook_writes_belongs_to_the_owner_of_the_folder(stack: Stack, client: Client) -> None:
@@ -23,7 +23,8 @@ def test_what_a_notebook_writes_belongs_to_the_owner_of_the_folder(stack: Stack,
 
 def test_the_scientific_stack_is_there(client: Client) -> None:
     packages = "numpy, scipy, pandas, matplotlib, sklearn, ipywidgets, sympy, networkx, h5py, pyarrow, sqlalchemy"
-    assert client.run(f"import {packages}\nprint('all there')") == "all there\n"
+    more = "plotly, nbformat, lxml, skimage, h5netcdf"
+    assert client.run(f"import {packages}, {more}\nprint('all there')") == "all there\n"
 
 
 def test_the_kernel_sees_nothing_of_the_server(client: Client) -> None:
@@ -197,8 +198,10 @@ def assert_not_started(client: Client, name: str) -> None:
 
 
 def test_pip_installs_into_the_environment_of_the_kernel_or_nowhere(stack: Stack, client: Client) -> None:
-    stack.shell("conda create -y -q -n other python=3.13 ipykernel pip")
-    stack.shell("conda create -y -q -n lean python=3.13 ipykernel pip && rm ~/.conda/envs/lean/bin/pip*")
+    stack.shell("conda create -y -q -n other python=3.13 ipykernel")
+    stack.shell(
+        "conda create -y -q -n lean --no-default-packages python=3.13 ipykernel && rm -f ~/.conda/envs/lean/bin/pip*"
+    )
     stack.shell("python -m venv --without-pip --system-site-packages ~/bare/venv")
     stack.shell(kernel_in("~/bare/venv", "python3"))
     kernels_with(client, "other-python3", "lean-python3", "bare-python3")
@@ -217,6 +220,62 @@ def test_pip_installs_into_the_environment_of_the_kernel_or_nowhere(stack: Stack
     assert "/opt/conda/envs/default/" in stack.shell(". ~/venv/bin/activate && pip --version")
 
 
+def test_pip_with_user_goes_where_it_goes_without(stack: Stack, client: Client) -> None:
+    said = client.run("!pip install -q --user --disable-pip-version-check --no-deps cowsay")
+    assert said == "pip: without --user, which is not needed here: what you install is yours.\r\n"
+    assert client.run("import cowsay; print(cowsay.__file__)").startswith("/home/workhorse/venv/")
+    stack.shell("pip uninstall -y cowsay")
+
+
+def test_environments_are_entered_and_left_by_conda_s_and_mamba_s_words(stack: Stack) -> None:
+    stack.shell("mamba create -y -q -n tools python=3.13")
+    where = "python -c 'import sys; print(sys.prefix)'"
+    for program in ("conda", "mamba"):
+        entered, left = stack.shell(
+            f"{program} activate tools && {where} && {program} deactivate && {where} && {program} list >/dev/null"
+        ).split()
+        assert (entered, left) == ("/home/workhorse/.conda/envs/tools", "/home/workhorse/venv")
+        installed = f"{program} activate tools && {program} install -y -q cowsay && {where} && python -m cowsay -t moo"
+        assert entered in stack.shell(installed)
+        for nowhere in ("true", f"{program} activate tools; {program} deactivate", f"{program} activate default"):
+            assert "conda create -n mine python ipykernel" in failing(stack, f"{nowhere}; {program} install -y cowsay")
+    with_n = stack.shell("conda install -y -q -n tools tqdm && conda list -n tools")
+    assert "tqdm" in with_n
+
+
+def test_conda_in_a_cell_says_what_to_do_instead(client: Client) -> None:
+    assert "conda create -n mine python ipykernel" in client.run("!conda install -y cowsay")
+
+
+@pytest.mark.parametrize("activated", ["conda activate default", "conda activate", "mamba activate"])
+def test_pip_says_what_to_do_where_the_image_s_own_environment_is_active(stack: Stack, activated: str) -> None:
+    said = failing(stack, f"{activated}; pip install --disable-pip-version-check cowsay")
+    assert "This environment comes with the image" in said
+    assert "conda deactivate" in said
+    assert "Read-only file system" not in said
+
+
+def failing(stack: Stack, script: str) -> str:
+    """What a script says that ends with a failure."""
+    result = stack.compose("exec", "-T", "-u", "1000", KERNELS, "bash", "-lc", script, check=False)
+    assert result.returncode != 0, result.stdout
+    return result.stdout + result.stderr
+
+
+def test_terminals_read_what_a_person_has_for_them(stack: Stack, client: Client) -> None:
+    stack.shell("conda init bash && echo 'MINE=kept; READ=${READ:-}+' >>~/.bashrc")
+    terminal = client.api("POST", "terminals")["name"]
+    answer = stack.repositories / "answer.txt"
+    client.type_in(
+        terminal, "{ echo $MINE $READ; command -v python; mamba activate; command -v python; } >answer.txt\r"
+    )
+    # Once, and base comes first only when it is asked for.
+    wanted = "kept +\n/home/workhorse/venv/bin/python\n/opt/conda/bin/python\n"
+    poll(lambda: (answer.exists() and answer.read_text() == wanted) or None, wanted="the terminal's answer")
+    assert stack.shell("echo ${MINE:-none}") == "none\n"
+    stack.shell("rm ~/.bashrc")
+
+
 def test_the_image_s_own_environment_says_how_to_change_it(stack: Stack) -> None:
     result = stack.compose(
         "exec", "-T", "-u", "1000", KERNELS, "bash", "-lc", "conda install -y -p /opt/conda/envs/default cowsay",
@@ -227,7 +286,8 @@ def test_the_image_s_own_environment_says_how_to_change_it(stack: Stack) -> None
 
 
 def test_a_terminal_has_what_a_scientist_expects(stack: Stack) -> None:
-    for command in ("git --version", "conda --version", "mamba --version", "pip --version", "nano --version", "ssh -V"):
+    programs = ("git", "conda", "mamba", "pip", "nano", "make", "rsync", "htop", "tree", "git lfs")
+    for command in (*(f"{program} --version" for program in programs), "zip -v", "unzip -v", "tmux -V", "ssh -V"):
         stack.shell(command)
     assert stack.shell("whoami").strip() == "workhorse"
     assert stack.shell("python -c 'import sys; print(sys.prefix)'").strip() == "/home/workhorse/venv"
@@ -238,3 +298,37 @@ def test_a_terminal_has_what_a_scientist_expects(stack: Stack) -> None:
 def test_a_new_file_of_the_terminal_belongs_to_the_person(stack: Stack) -> None:
     stack.shell("touch /repositories/by-terminal")
     assert (stack.repositories / "by-terminal").stat().st_uid == 1000 != os.getuid() or os.getuid() == 1000
+
+
+# More than the network keeps, and than ZeroMQ does by itself.
+LINES = 20_000
+PRINTING = f"""
+import os, time
+while not os.path.exists('/repositories/go'):
+    time.sleep(0.1)
+for n in range({LINES}):
+    print(n, flush=True)
+open('/repositories/gone', 'w').close()
+"""
+
+
+def test_a_cell_that_prints_while_the_server_is_busy_loses_no_line(stack: Stack, client: Client) -> None:
+    kernel = client.start_kernel()
+    request = kernel.send(PRINTING, cell="printing")
+    # In brackets, or the shell would stop itself.
+    server = "-f '[e]ntrypoint.kernels.server'"
+    stack.shell(f"pkill -STOP {server}; touch /repositories/go")
+    try:
+        poll(lambda: (stack.repositories / "gone").exists() or None, seconds=2 * READY_SECONDS, wanted="the last line")
+    finally:
+        stack.shell(f"pkill -CONT {server}")
+
+    # Of the outputs Jupyter passes on so many a second; all that it says is its end, here.
+    last: tuple[object, object] = None, None
+    while last != (request, "idle"):
+        said = kernel.receive(2 * READY_SECONDS)
+        last = said["parent_header"].get("msg_id"), said["content"].get("execution_state")
+    (run,) = client.api("GET", f"kernels/{kernel.id}/runs")["runs"]
+    printed = "".join(each["text"] for each in run["outputs"])
+    assert printed == "".join(f"{n}\n" for n in range(LINES))
+    kernel.shut_down()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import websocket
 
+from entrypoint.files.places import Places
+from tests.browser.lab import write_notebook
 from tests.clients import SECONDS, Client, Kernel
 from tests.conftest import PASSWORD
 from tests.stack.test_faults import MEGABYTE, texts_until_restarted
@@ -30,6 +34,7 @@ SOCKETS, RUNNING = 500, 5
 # Well within the server's patience with who answers no ping, however long it takes to open all of them.
 READ_EVERY_SECONDS = 20
 FILES = 10_000
+ENDLESS_SECONDS, FILLING = 30, "x" * 200
 BOMB = "whole = b'x' * 2_000_000_000"
 
 
@@ -266,3 +271,48 @@ def test_a_folder_of_10_000_files_is_listed_whole(stack: Stack, client: Client) 
         (folder / f"{number}.txt").touch()
     listed = client.api("GET", "contents/many")["content"]
     assert {entry["name"] for entry in listed} == {f"{number}.txt" for number in range(FILES)}
+
+
+def test_a_cell_that_prints_without_end_while_nobody_looks_takes_bounded_room(client: Client, stack: Stack) -> None:
+    notebook = stack.repositories / "endless.ipynb"
+    code = f"import itertools\nfor n in itertools.count():\n    print(f'{{n:09}}', {FILLING!r}, flush=True)"
+    write_notebook(notebook, code)
+    kernel = kernel_of(client, notebook)
+    kernel.send(code, "code-0")
+    poll(lambda: kernel.receive(SECONDS)["msg_type"] == "stream" or None, wanted="a line")
+    kernel.socket.close()
+    time.sleep(ENDLESS_SECONDS)
+    assert client.run("print(1 + 1)") == "2\n"
+    kept = f"du -cb {Places().runs}/* | tail -n 1"
+    assert int(stack.compose("exec", "-T", KERNELS, "sh", "-c", kept).stdout.split()[0]) < 8 * MEGABYTE
+    client.api("POST", f"kernels/{kernel.id}/interrupt")
+    text, error = poll(lambda: outputs_of(notebook), seconds=8 * SECONDS, wanted="the outputs in the notebook")
+    lines = "".join(text["text"]).splitlines()
+    (note,) = (line for line in lines if "left out" in line)
+    begin, end = lines[: lines.index(note)], lines[lines.index(note) + 1 :]
+    assert begin == [f"{n:09} {FILLING}" for n in range(len(begin))]
+    first = int(end[0].split()[0])
+    assert end == [f"{n:09} {FILLING}" for n in range(first, first + len(end))]
+    assert error["ename"] == "KeyboardInterrupt"
+
+
+def test_a_cell_that_is_killed_for_memory_while_nobody_looks_says_so_in_its_notebook(
+    client: Client, stack: Stack
+) -> None:
+    notebook = write_notebook(stack.repositories / "bomb.ipynb", BOMB)
+    kernel = kernel_of(client, notebook)
+    kernel.send(BOMB, "code-0")
+    kernel.socket.close()
+    (told,) = poll(lambda: outputs_of(notebook), seconds=8 * SECONDS, wanted="the outputs in the notebook")
+    assert "Killed for memory: all notebooks together may take 1.0 GiB" in "".join(told["text"])
+    client.api("DELETE", f"kernels/{kernel.id}")
+
+
+def kernel_of(client: Client, notebook: Path) -> Kernel:
+    session = client.api("POST", "sessions", path=notebook.name, type="notebook", name="", kernel={"name": "python3"})
+    return Kernel(client, session["kernel"]["id"])
+
+
+def outputs_of(notebook: Path) -> list[dict[str, Any]]:
+    outputs: list[dict[str, Any]] = json.loads(notebook.read_text())["cells"][0]["outputs"]
+    return outputs

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -22,7 +22,7 @@ from tests.stacks import KERNELS, SERVICES, Stack, poll
 MakeStack = Callable[..., Stack]
 DISK_MEGABYTES = 64
 ROUNDS = 5
-PROCESSES = 2000
+PROCESSES, FEW_PROCESSES = 2000, 300
 
 
 def ask(client: Client, method: str, path: str, /, **body: Any) -> requests.Response:
@@ -152,8 +152,7 @@ def test_downloads_are_whole_in_part_and_only_if_changed(stack: Stack, client: C
     assert client.session.get(url, headers=since, timeout=30).status_code == 304
     head = client.session.head(url, timeout=30)
     assert (head.status_code, head.headers["Content-Length"], head.content) == (200, "3000000", b"")
-    (stack.repositories / ".hidden").touch()
-    for path in (".hidden", "missing", "..%2Fetc%2Fpasswd"):
+    for path in ("missing", "..%2Fetc%2Fpasswd"):
         assert client.session.get(f"{stack.url}/files/{path}", timeout=30).status_code in (403, 404)
 
 
@@ -188,19 +187,57 @@ def test_a_kernel_that_uses_up_the_processes_leaves_the_servers_their_own(own_st
 
 def test_the_door_and_its_status_answer_where_kernels_have_no_process_left(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
-    stack.override(KERNELS, "pids_limit: 300")
+    stack.override(KERNELS, f"pids_limit: {FEW_PROCESSES}")
     stack.up()
     code = "import os, time\nwhile True:\n  try: os.fork() or time.sleep(1e5)\n  except OSError: time.sleep(1e5)"
     # Past the limit of kernels and terminals, by Docker's own way in.
     stack.compose("exec", "-d", "-u", "1000", KERNELS, "python", "-c", code)
-    poll(lambda: "esource temporarily unavailable" in forked(stack) or None, wanted="the end of the processes")
+    poll(lambda: processes(stack) >= FEW_PROCESSES or None, wanted="the end of the processes")
     assert "  Workhorse\n" in stack.workhorse("status")
     # Nor has it a share in what kernels may start.
     with Client(stack.url, stack.authority()) as client:
         assert client.login(PASSWORD).status_code == 302
 
 
-def forked(stack: Stack) -> str:
-    """What a program says that starts one more process, or Docker, which needs some for it."""
-    python = ["/opt/server/bin/python", "-I", "-c", "import os; os.fork() or os._exit(0)"]
-    return stack.compose("exec", "-T", "-u", "1000", KERNELS, *python, check=False).stderr
+def processes(stack: Stack) -> int:
+    """How many the kernels' service has, as the system counts them: asked from outside, where one more can start."""
+    stats = cast(dict[str, Any], stack.container_of(KERNELS).stats(stream=False))
+    return int(stats["pids_stats"]["current"])
+
+
+SPIN = "import os\nos.fork(); os.fork()\nwhile True: pass"
+HOARD = "held = []\nwhile True: held.append(b'x' * (32 << 20))"
+# A few seconds of one processor's.
+COMPUTE = "print(sum(number * number for number in range(40_000_000)))"
+PATIENCE_SECONDS = 240
+
+
+def test_who_takes_all_memory_processes_and_processors_leaves_the_other_person_theirs(own_stack: MakeStack) -> None:
+    ada = own_stack(JUPYTER_PASSWORD=PASSWORD, MEMORY_LIMIT="512m")
+    ada.override(KERNELS, f"pids_limit: {PROCESSES}")
+    bob = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    for stack in (ada, bob):
+        stack.up()
+    with Client(ada.url, ada.authority()) as greedy, Client(bob.url, bob.authority()) as other:
+        assert greedy.login(PASSWORD).status_code == 302
+        assert other.login(PASSWORD).status_code == 302
+        takes, kept = greedy.start_kernel(), other.start_kernel()
+        kept.run("kept = 6 * 7")
+        hoarder = ada.compose("exec", "-T", "-u", "1000", KERNELS, "python", "-c", HOARD, check=False)
+        assert hoarder.returncode == 137
+        ada.compose("exec", "-d", "-u", "1000", KERNELS, "python", "-c", SPIN)
+        assert takes.run(USE_UP, PATIENCE_SECONDS) == "can't start new thread\n"
+        before = [cpu_seconds(stack) for stack in (ada, bob)]
+        assert kept.run(COMPUTE, PATIENCE_SECONDS) == "21333332533333340000000\n"
+        taken, left = (cpu_seconds(stack) - start for stack, start in zip((ada, bob), before, strict=True))
+        print(f"{taken:.1f} s of processors for one, {left:.1f} s for the other")
+        assert left > taken / 3
+        assert kept.run("held = bytearray(600 << 20); print(kept, len(held) >> 20)", PATIENCE_SECONDS) == "42 600\n"
+        assert save(other, "a.txt", "saved").ok
+        assert not bob.kernels.attrs["State"]["OOMKilled"]
+
+
+def cpu_seconds(stack: Stack) -> float:
+    """What everything has taken that runs where a stack's kernels do."""
+    told = cast("dict[str, Any]", stack.kernels.stats(stream=False))
+    return float(told["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9

@@ -13,7 +13,8 @@ from tests.stacks import KERNELS, LAB, Stack
 MakeStack = Callable[..., Stack]
 STATE = (
     "layout password-hash password-in-log cookie-secret device-secret second-factor.json logins.json guesses.json "
-    "installation.json jupyter_server_config.json tls/authority.pem tls/server.pem tls/attempts.json"
+    "open-logins.json last-backup installation.json jupyter_server_config.json tls/authority.pem tls/server.pem "
+    "tls/attempts.json"
 )
 HOME = (
     "venv/pyvenv.cfg .jupyter/jupyter_server_config.py .jupyter/jupyter_server_config.json "

@@ -58,7 +58,8 @@ def test_whosever_the_file_is_it_opens_the_door_and_no_notebook_can_read_it(
     for text in (stack.log(), audit(stack)):
         assert PASSWORD not in text
         assert "read the password" not in text
-    assert "ATTENTION" not in stack.log()
+    # Of the authorities of whatever machine this is, there may be something to tell.
+    assert [line for line in stack.log().splitlines() if "ATTENTION" in line and "CA_FILE" not in line] == []
 
 
 def test_a_new_password_in_the_file_counts_once_what_is_told_is_done(own_stack: MakeStack) -> None:

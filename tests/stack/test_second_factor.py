@@ -152,6 +152,16 @@ def test_a_recovery_code_opens_once(stack: Stack, authority: Path, phone: Phone)
     assert login(stack, authority, "203.0.113.6", phone.recovery_codes[5].upper())[0] == 302
 
 
+def test_the_form_takes_a_recovery_code_in_a_field_of_its_own(stack: Stack, authority: Path, phone: Phone) -> None:
+    """Since a phone shows number keys for the other."""
+    with visitor(stack, authority, "203.0.113.9") as client:
+        client.session.get(f"{stack.url}/login", timeout=30)
+        form = {"password": PASSWORD, "_xsrf": client.session.cookies["_xsrf"], "code": ""}
+        form["recovery"] = phone.recovery_codes[6]
+        client.session.post(f"{stack.url}/login", data=form, timeout=30)
+        assert client.is_logged_in()
+
+
 def test_a_new_enrolment_ends_the_one_before(stack: Stack, authority: Path, phone: Phone) -> None:
     code = fresh_code(phone)
     stack.workhorse("totp")

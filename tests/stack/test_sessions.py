@@ -139,6 +139,29 @@ def test_sign_out_of_a_restarted_server_stays(stack: Stack, authority: Path) -> 
         assert not client.is_logged_in()
 
 
+def test_a_device_is_signed_out_by_another_in_the_server_s_page_and_stays_so(stack: Stack, authority: Path) -> None:
+    with visitor(stack, authority, "203.0.113.9") as phone, visitor(stack, authority, "203.0.113.10") as own:
+        assert phone.login(PASSWORD).status_code == 302
+        assert own.login(PASSWORD).status_code == 302
+        kernel = phone.start_kernel()
+        page = own.session.get(f"{stack.url}/server", timeout=60).text
+        # What it asks of the rest of the server.
+        for told in (stack.url, "until 20", "1 running", "GiB free of", "Last backup: none yet"):
+            assert told in page
+        assert "a password as its only lock" not in page, "it listens to this machine alone"
+        found = re.search(r'value="(\w+)">\s*<button class="small" aria-label="Sign out [^"]*203.0.113.9"', page)
+        assert found
+        form = {"login": found[1], "_xsrf": own.session.cookies["_xsrf"]}
+        assert own.session.post(f"{stack.url}/server/sign-out", data=form, timeout=60).status_code == 200
+        poll(lambda: is_closed(kernel), 5, "the websocket's end")
+        assert is_signed_out(phone)
+        stack.compose("restart", "-t", "5", "workhorse")
+        stack.up()
+        assert own.is_logged_in()
+        assert is_signed_out(phone)
+        own.api("DELETE", f"kernels/{kernel.id}")
+
+
 def test_a_new_password_counts_at_once_and_logs_everyone_out(own_stack: MakeStack) -> None:
     stack = own_stack()
     stack.up()

@@ -23,7 +23,8 @@ from tests.stacks import Stack, new_stack, running
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What the door answers by itself; all else is refused with one word, there or not.
 OWN_PATHS = re.compile(
-    r"/(login|logout|health|static/favicon\.ico|trust(/workhorse-ca\.(crt|mobileconfig))?|lab/api/news|workhorse/.*)"
+    r"/(login|logout|health|static/(favicons/)?favicon[-a-z0-9]*\.ico|trust(/workhorse-ca\.(crt|mobileconfig))?|"
+    r"lab/api/news|workhorse/.*|server(/sign-out)?)"
 )
 OWN_REFUSALS = (403, 404, 405)
 PAGE = {"Accept": "text/html"}
@@ -34,6 +35,8 @@ PUBLIC = {
     ("GET", "/health"): 200,
     ("GET", "/static/favicon.ico"): 200,
     ("HEAD", "/static/favicon.ico"): 200,
+    ("GET", "/static/favicons/favicon-busy-1.ico"): 200,
+    ("HEAD", "/static/favicons/favicon-busy-1.ico"): 200,
     ("GET", "/logout"): 200,
 }
 SHARED = {("GET", path): 200 for path in ("/trust", "/trust/workhorse-ca.crt", "/trust/workhorse-ca.mobileconfig")}
@@ -96,6 +99,7 @@ def paths(stack: Stack, authority: Path) -> Iterator[list[str]]:
             "/kernelspecs/python3/logo-svg.svg", "/api/spec.yaml", "/no/such/thing", "/Login", "/login/", "/login/x",
             "/login", "/logout", "/health", "/trust", "/trust/workhorse-ca.crt", "/trust/workhorse-ca.mobileconfig",
             "/workhorse/report", "/workhorse/news", "/workhorse/backup", "/workhorse/restore",
+            "/server", "/server/sign-out", "/static/favicons/favicon-busy-1.ico",
             "/health/", "/healthx", "/trust/", "/trust/../api/status", "/static/../api/status", "/%6cogin", "//login",
             "/static/favicon.ico/../style/style.min.css", "/login/../api/status", "/login%2f..%2fapi",
         }  # fmt: skip

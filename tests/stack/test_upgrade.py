@@ -23,7 +23,10 @@ STAND_IN_BASE = "workhorse-base:local"
 # The last one whose state had no number of its layout yet, the last whose notebooks ran beside the server, and the last
 # whose kernels ran beside JupyterLab.
 FIRST_VERSION, ONE_CONTAINER, TWO_SERVICES = "cf76978", "dd477d0", "84202f9"
+PREVIOUS = "HEAD~1"
 IMAGES, CERTIFICATE = "images.yml", "/var/lib/workhorse/tls/server.pem"
+# What of an earlier version's default kernel is needed here; its whole stack takes minutes to install.
+SMALL_ENVIRONMENT = "name: default\nchannels: [conda-forge]\ndependencies: [python=3.13, pip, ipykernel=7]\n"
 SETTING = ".jupyter/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 
 
@@ -69,7 +72,7 @@ def layout_of(commit: str) -> int:
 
 @pytest.fixture(
     scope="module",
-    params=[FIRST_VERSION, ONE_CONTAINER, TWO_SERVICES, "HEAD~1"],
+    params=[FIRST_VERSION, ONE_CONTAINER, TWO_SERVICES, PREVIOUS],
     ids=["first version", "one container", "two services", "previous commit"],
 )
 def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldVersion]:
@@ -79,6 +82,8 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("old")
     with tarfile.open(fileobj=io.BytesIO(git("archive", commit).stdout)) as archive:
         archive.extractall(folder, filter="data")
+    if commit != PREVIOUS:  # whose layers are there, from the build of this one
+        (folder / "environment.yml").write_text(SMALL_ENVIRONMENT)
     services = (DOOR, *(each for each in (LAB, KERNELS) if has(commit, f"entrypoint/{each}/__main__.py")))
     # Runs beside this one may be of another commit.
     images = {service: f"workhorse-test-{secrets.token_hex(4)}" for service in services}

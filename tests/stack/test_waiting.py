@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,7 @@ from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stacks import Stack, poll
 
-WAITING, SERVING = "entrypoint.kernels.waiting", "entrypoint.kernels.server"
+WAITING, SERVING = "-m entrypoint.kernels.waiting", "-m entrypoint.kernels.server"
 # Its Python, and the reaper of orphans; a server takes 42.
 MEBIBYTES_MAX = 10
 AT_ONCE = 30
@@ -69,3 +70,54 @@ def test_a_stop_ends_one_that_waits_at_once(waiting: tuple[Stack, Client]) -> No
     stack, _ = waiting
     stack.compose("stop", "kernels")
     assert stack.kernels.attrs["State"]["ExitCode"] == 0
+
+
+# The server as it is in the image, on a socket of its own, and with seconds in the place of minutes.
+IMPATIENT = """
+import socket, sys
+from pathlib import Path
+from entrypoint.kernels import rest, server, waiting
+rest.IDLE_SECONDS = 3.0
+path = Path("/tmp/impatient/socket")
+path.parent.mkdir()
+listener = waiting.listening(str(path))
+waiting.os.mknod(path.parent / waiting.AWAKE)
+config = "/run/workhorse/server/kernels_server_config.json"
+again = [waiting.WAITING, config, str(path), waiting.LISTENER + str(listener.fileno())]
+server.main(Path(config), listener, again)
+"""
+TOKEN = "-H X-XSRFToken:abcdef0123456789abcdef0123456789 -b _xsrf=abcdef0123456789abcdef0123456789"
+ASK = f"curl -s --max-time 30 {TOKEN} --unix-socket /tmp/impatient/socket http://localhost{{}} {{}}"
+
+
+def test_a_server_that_has_come_to_rest_waits_again_and_whoever_comes_is_answered(
+    waiting: tuple[Stack, Client],
+) -> None:
+    stack, _ = waiting
+    start = f"cat >/tmp/impatient.py <<'END'\n{IMPATIENT}\nEND\n"
+    environment = "JUPYTER_RUNTIME_DIR=/run/workhorse/server/jupyter"
+    stack.shell(f"{start}{environment} nohup /opt/server/bin/python -I /tmp/impatient.py >/tmp/log 2>&1 &")
+    pid = stack.shell("pgrep -f '[p]ython -I /tmp/impatient.py'").split()[0]
+
+    def is_now(module: str) -> bool | None:
+        return module in stack.shell(f"tr '\\0' ' ' </proc/{pid}/cmdline") or None
+
+    def new_kernel() -> str | None:
+        answer = stack.shell(ASK.format("/api/kernels", "-X POST"), check=False)
+        return str(json.loads(answer)["id"]) if answer else None
+
+    kernel = poll(new_kernel, wanted="a kernel")
+    limit = stack.shell("grep 'open files' /proc/$(pgrep -f '[i]pykernel')/limits")
+    # Longer than an idle server would go on.
+    age = "ps -o etimes= -p $(pgrep -f '[i]pykernel')"
+    poll(lambda: int(stack.shell(age)) > 10 or None, wanted="a kernel that is some seconds old")
+    assert not is_now(WAITING)
+
+    stack.shell(ASK.format(f"/api/kernels/{kernel}", "-X DELETE"))
+    poll(lambda: is_now(WAITING), wanted="a server at rest")
+    assert stack.shell("ls /tmp/impatient") == "socket\n"
+    again = new_kernel()
+    assert stack.shell("ls /tmp/impatient") == "awake\nsocket\n"
+    assert is_now(SERVING)
+    assert stack.shell("grep 'open files' /proc/$(pgrep -f '[i]pykernel')/limits") == limit
+    stack.shell(ASK.format(f"/api/kernels/{again}", "-X DELETE"))

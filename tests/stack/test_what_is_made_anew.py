@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from entrypoint.settings.settings import variable_names
+from tests.laptops import SYNC, new_sync_stack
 from tests.stacks import DOOR, KERNELS, LAB, REPOSITORY, Stack, new_stack, prepared
 
 ANOTHER = {
@@ -20,7 +21,13 @@ ANOTHER = {
     "SESSION_DAYS": "3",
     "TOTP": "on",
     "TRUSTED_PROXIES": "192.0.2.1",
+    "NOTIFY_URL": "ntfys://ntfy.sh/another",
     "MEMORY_LIMIT": "3g",
+    "WORKERS": "2",
+    "WORKER_MEMORY": "3g",
+    "WORKER_CORES": "2",
+    "CLUSTER_ADDRESS": "192.0.2.2",
+    "CLUSTER_PORT": "8787",
     "REPOSITORIES": "./another-folder",
     "CERTIFICATES": "./another-folder",
     "CERTIFICATE_FILE": "fullchain.pem",
@@ -29,6 +36,9 @@ ANOTHER = {
     "ACME_SERVER": "https://acme.example.org/directory",
     "ACME_CA_FILE": "root.pem",
     "ACME_DNS_HOOK": "dns.sh",
+    "SYNC_PORT": "22001",
+    "SYNC_DISCOVERY": "on",
+    "SYNC_GIT": "on",
     "CA_FILE": "./another",
 }
 # The door names the first two in lines for the host, and can't take them from where notebooks run. JupyterLab shows the
@@ -72,6 +82,22 @@ def test_a_setting_makes_anew_whom_it_concerns(made: Stack, name: str) -> None:
     assert made_anew(made) == set()
     made.set(**{name: ANOTHER[name]})
     assert made_anew(made) == {DOOR} | ALSO.get(name, set())
+
+
+OF_SYNC = ("BIND_ADDRESS", "REPOSITORIES", "SYNC_PORT", "SYNC_DISCOVERY", "SYNC_GIT")
+
+
+def test_the_service_that_syncs_is_made_anew_by_its_own_settings_alone(tmp_path: Path) -> None:
+    with prepared(new_sync_stack(tmp_path)) as stack:
+        (stack.folder / "another").touch()
+        (stack.folder / "another-folder").mkdir()
+        stack.compose("create", "--no-build")
+        file = stack.folder / ".env"
+        before = file.read_text()
+        for name, value in ANOTHER.items():
+            stack.set(**{name: value})
+            assert (SYNC in made_anew(stack)) == (name in OF_SYNC), name
+            file.write_text(before)
 
 
 def test_what_notebooks_find_in_their_environment_is_the_kernels_alone(made: Stack) -> None:

@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 NAMES = [field.name.upper() for field in fields(Settings)]
 DEFAULTS = {field.name.upper(): field.metadata["default"] for field in fields(Settings)}
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+SYNC = yaml.safe_load((REPOSITORY / "compose" / "sync.yml").read_text())
 DOOR, LAB, KERNELS = "workhorse", "lab", "kernels"
 OF_KERNELS, OF_JUPYTER, OF_ALL = {"MEMORY_LIMIT"}, {"REPOSITORIES"}, {"BASE_IMAGE", "CA_FILE"}
 
@@ -52,12 +53,29 @@ def test_the_readme_s_table_holds_every_setting_in_order() -> None:
 def test_the_readme_is_short_and_starts_quickly() -> None:
     text = (REPOSITORY / "README.md").read_text()
     assert any("docker compose up -d" in line for line in text.splitlines()[:10])
-    before, certificates, after = re.split(r"(?=## Certificates that)|(?=## Through an ssh)", text)
+    optional = r"(?=## In step with)|(?=## Certificates that)|(?=## Through an ssh)"
+    before, in_step, certificates, after = re.split(optional, text)
+    assert words(in_step) <= 120
     assert words(certificates) <= 200
-    assert words(before + after) < 600
+    assert words(before + after) < 750
 
 
-@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        "docs/architecture.md",
+        "docs/closed-laptop.md",
+        "docs/cluster.md",
+        "docs/environments.md",
+        "docs/first-hour.md",
+        "docs/jupyterlab.md",
+        "docs/published.md",
+        "docs/sync.md",
+    ],
+)
 def test_every_file_that_a_page_names_is_there(page: str) -> None:
     text = (REPOSITORY / page).read_text()
     named = re.findall(r"`((?:[\w-]+/)+[\w-]+\.\w+)`", text)
@@ -76,6 +94,14 @@ def test_compose_gives_each_setting_to_whom_it_concerns() -> None:
     assert settings_of(KERNELS) == OF_KERNELS | OF_JUPYTER | OF_ALL
     # The door names the others' in what it says of them.
     assert settings_of(DOOR) == set(NAMES)
+
+
+def test_the_service_that_syncs_is_given_its_own_settings_and_no_secret() -> None:
+    definition = SYNC["services"]["sync"]
+    named = {name for name in NAMES if re.search(rf"\b{name}\b", str(definition))}
+    assert named == {"BIND_ADDRESS", "REPOSITORIES", "SYNC_PORT", "SYNC_DISCOVERY", "SYNC_GIT", "BASE_IMAGE"}
+    assert not {"env_file", "secrets"} & set(definition)
+    assert definition["networks"] == ["sync"]
 
 
 def test_nothing_of_env_reaches_notebooks() -> None:

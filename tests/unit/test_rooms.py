@@ -18,15 +18,21 @@ ENTRYPOINT = REPOSITORY / "entrypoint"
 
 # What all images hold.
 SHARED = ("files", "settings", "system", "backup")
-KERNELS = ("home", "jupyter", "kernels")
+KERNELS = ("home", "jupyter", "recorder", "kernels")
 LAB = ("lab",)
-DOOR = ("certificates", "renewal", "strangers", "proxy", "login", "door", "report", "commands")
-# Lowest first: what knows of no side; what runs, and the lab upon it; the door, from what it keeps (certificates,
-# renewal) by whom it meets and where it sends them (strangers, proxy, login) to its server, what is told of that, and
-# what asks for it. Above all rooms stand the two starts.
-ROOMS = (*SHARED, *KERNELS, *LAB, *DOOR)
-STARTS = ("entrypoint.door.__main__", "entrypoint.kernels.__main__", "entrypoint.lab.__main__")
-IMAGES = {"kernels": (*SHARED, *KERNELS), "lab": (*SHARED, *KERNELS, *LAB), "door": (*SHARED, *DOOR)}
+SYNC = ("sync",)
+DOOR = ("certificates", "renewal", "strangers", "proxy", "login", "laptops", "door", "report", "commands")
+# Lowest first: what knows of no side; what runs, and the lab upon it; what syncs; the door, from what it keeps
+# (certificates, renewal) by whom it meets and where it sends them (strangers, proxy, login) and whom it syncs with
+# (laptops) to its server, what is told of that, and what asks for it. Above all rooms stand the starts.
+ROOMS = (*SHARED, *KERNELS, *LAB, *SYNC, *DOOR)
+STARTS = tuple(f"entrypoint.{each}.__main__" for each in ("door", "kernels", "lab", "sync"))
+IMAGES = {
+    "kernels": (*SHARED, *KERNELS),
+    "lab": (*SHARED, *KERNELS, *LAB),
+    "sync": (*SHARED, *SYNC),
+    "door": (*SHARED, *DOOR),
+}
 
 
 def name_of(path: Path) -> str:
@@ -83,7 +89,7 @@ def test_a_room_says_in_one_sentence_what_it_is_for_and_holds_nothing_else(packa
 def test_the_page_on_the_architecture_shows_the_rooms_as_they_are() -> None:
     page = (REPOSITORY / "docs" / "architecture.md").read_text()
     images = {package: [image for image in IMAGES if package in IMAGES[image]] for package in ROOMS}
-    assert re.findall(r"(?m)^\| `(\w+)` \| (all|door|kernels, lab|lab) \| (.*) \|$", page) == [
+    assert re.findall(r"(?m)^\| `(\w+)` \| (all|door|kernels, lab|lab|sync) \| (.*) \|$", page) == [
         (package, "all" if len(images[package]) == len(IMAGES) else ", ".join(images[package]), role(package))
         for package in ROOMS
     ]
@@ -142,11 +148,11 @@ def copied_rooms(target: str) -> list[str]:
 
 
 def stages(target: str) -> list[str]:
-    """The stage of a target, and those that it is made from."""
+    """The stage of a target, those that it is made from, and those whose code it copies."""
     found = re.split(r"(?m)^FROM ", (REPOSITORY / "Dockerfile").read_text())[1:]
     by_name = {stage.split(maxsplit=3)[2]: stage for stage in found}
-    chain = []
-    while target in by_name:
-        chain.append(by_name[target])
-        target = by_name[target].split(maxsplit=1)[0]
-    return chain
+    names = [target]
+    for name in names:
+        below = re.findall(r"(?m)^COPY --from=(\S+) /opt/workhorse/entrypoint ", by_name[name])
+        names += [each for each in (by_name[name].split(maxsplit=1)[0], *below) if each in by_name]
+    return [by_name[name] for name in names]
