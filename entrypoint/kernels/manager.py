@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -38,6 +39,8 @@ HEARD_MAX = 100_000
 # Of what a page has missed that may come back: well below what Jupyter lets a kernel say in three seconds, since it is
 # said to the page at once (iopub_data_rate_limit, iopub_msg_rate_limit).
 BUFFER_BYTES_MAX, BUFFER_MESSAGES_MAX = 1 << 20, 1000
+# Between two questions to a kernel that the recorder doesn't hear yet.
+ASK_SECONDS = 0.2
 DIED = "The kernel died while this cell ran."
 RESTARTED = "The kernel was restarted while this cell ran."
 SHUT_DOWN = "The kernel was shut down while this cell ran."
@@ -64,8 +67,14 @@ class ExpendableKernel(ServerKernelManager):
     # Where the recorder listens.
     recorded: Any = None
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # Whether the recorder has heard the process that runs now.
+        self.is_heard = asyncio.Event()
+
     async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
         self.watch = KillWatch(kill_count())
+        self.is_heard.clear()
         # Whoever starts a process waits until it is in its folder.
         await look_at(options.get("cwd"))
         await super()._async_launch_kernel(expendable(with_inherited_limit(kernel_cmd)), **options)
@@ -91,6 +100,22 @@ class ExpendableKernel(ServerKernelManager):
             return super().connect_iopub(identity)
         finally:
             del self.context.sockopts[zmq.RCVHWM]
+
+    async def hear(self) -> None:
+        """Waits until the recorder hears the kernel, which it connects to again and again until there is one."""
+        if self.is_heard.is_set():
+            return
+        channels = self.connect_shell(), self.connect_control()
+        try:
+            while not self.is_heard.is_set():
+                # Which it answers to everybody that it is busy, and idle again.
+                for channel in channels:
+                    self.session.send(channel, "kernel_info_request")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.is_heard.wait(), ASK_SECONDS)
+        finally:
+            for channel in channels:
+                channel.close()
 
     def _others(self) -> list[tuple[int, str]]:
         """The processes and names of the kernels that run beside this one."""
@@ -161,6 +186,7 @@ class NamedKernels(AsyncMappingKernelManager):
         try:
             _, parts = session.feed_identities(message)
             _, header, parent, _, content, *_ = parts
+            self.get_kernel(kernel_id).is_heard.set()
             read = partial(unpacked, content)
             self.recorder.take(kernel_id, session.unpack(header), session.unpack(parent), read)
         # What a kernel says is anybody's.

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from requests import HTTPError
 
-from tests.clients import Client
+from tests.clients import Client, Kernel
 from tests.conftest import PASSWORD
+from tests.extensions import add_extension
 from tests.stacks import KERNELS, READY_SECONDS, Stack, poll
 
 
@@ -332,3 +335,48 @@ def test_a_cell_that_prints_while_the_server_is_busy_loses_no_line(stack: Stack,
     printed = "".join(each["text"] for each in run["outputs"])
     assert printed == "".join(f"{n}\n" for n in range(LINES))
     kernel.shut_down()
+
+
+# Where a kernel isn't there yet, ZeroMQ tries again after a tenth of a second, or two: here the recorder after seconds.
+LATE = """
+import zmq
+from entrypoint.kernels.manager import NamedKernels
+
+
+def _load_jupyter_server_extension(app):
+    watch = NamedKernels.start_watching_activity
+
+    def watch_late(self, kernel_id):
+        kernel = self.get_kernel(kernel_id)
+        connect, waits = kernel.connect_iopub, iter([100, 3000])
+
+        def connect_late(identity=None):
+            kernel.context.sockopts[zmq.RECONNECT_IVL] = next(waits)
+            try:
+                return connect(identity)
+            finally:
+                del kernel.context.sockopts[zmq.RECONNECT_IVL]
+
+        kernel.connect_iopub = connect_late
+        watch(self, kernel_id)
+        del kernel.connect_iopub
+
+    NamedKernels.start_watching_activity = watch_late
+"""
+
+
+def test_a_cell_of_a_new_kernel_runs_once_the_recorder_hears_it(own_stack: Callable[..., Stack]) -> None:
+    stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
+    add_extension(stack, "late_recorder", LATE)
+    stack.up()
+    with Client(stack.url, stack.authority()) as client:
+        assert client.login(PASSWORD).status_code == 302
+        kernel = client.start_kernel()
+        kernel.send("for n in range(5): print(n, flush=True)", cell="first")
+        (run,) = poll(lambda: ended_runs(client, kernel), wanted="the end of the cell")
+        assert [each["text"] for each in run["outputs"]] == ["0\n1\n2\n3\n4\n"]
+
+
+def ended_runs(client: Client, kernel: Kernel) -> list[dict[str, Any]]:
+    runs: list[dict[str, Any]] = client.api("GET", f"kernels/{kernel.id}/runs")["runs"]
+    return [run for run in runs if run["state"] == "ended"]
