@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect, sync_playwright
 
-from tests.browser.lab import Lab
+from tests.browser.lab import ARTEFACTS, Lab
 from tests.conftest import PASSWORD
 from tests.stacks import Stack, new_stack, running
 
@@ -61,10 +62,19 @@ def stranger(playwright: Playwright, tmp_path: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    failures = request.session.testsfailed
     with new_page(browser, DESKTOP) as page:
         yield page
+        if request.session.testsfailed > failures:
+            tell_what_is_seen(page, request.node.name)
     page.context.close()
+
+
+def tell_what_is_seen(page: Page, test: str) -> None:
+    """For whoever looks for the cause later: a picture, and what has the focus."""
+    page.screenshot(path=ARTEFACTS / f"failed-{re.sub(r'[^a-z0-9]+', '-', test.lower())}.png")
+    print(f"{page.url}, and the focus on {page.evaluate('document.activeElement.outerHTML.slice(0, 300)')}")
 
 
 @pytest.fixture
