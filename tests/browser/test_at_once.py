@@ -13,10 +13,10 @@ from tests.browser.lab import Lab, visit, write_notebook
 SECONDS = 3
 
 
-@pytest.mark.parametrize("place", ["lab/tree", "notebooks"])
+@pytest.mark.parametrize("place", ["lab/tree/{}?reset", "notebooks/{}"])
 def test_a_cell_that_is_run_before_its_kernel_is_there_waits_for_it(lab: Lab, place: str) -> None:
     notebook = write_notebook(lab.stack.repositories / f"at-once-{len(place)}.ipynb", "print(6 * 7)", "print('next')")
-    lab.login("/lab?reset")
+    lab.login("/tree")
     expect(lab.page.get_by_role("menuitem", name="File", exact=True)).to_be_visible()
 
     def later(route: Route) -> None:
@@ -25,7 +25,7 @@ def test_a_cell_that_is_run_before_its_kernel_is_there_waits_for_it(lab: Lab, pl
         route.continue_()
 
     lab.page.route("**/api/sessions*", later)
-    visit(lab.page, f"{lab.stack.url}/{place}/{notebook.name}")
+    visit(lab.page, f"{lab.stack.url}/{place.format(notebook.name)}")
     cells = lab.page.locator(".jp-Notebook .jp-Cell")
     cells.nth(0).locator(".cm-content").click()
     lab.page.keyboard.press("Shift+Enter")
