@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,18 +64,21 @@ def stranger(playwright: Playwright, tmp_path: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    failures = request.session.testsfailed
-    with new_page(browser, DESKTOP) as page:
+    with new_page(browser, DESKTOP) as page, seen(page, request):
         yield page
-        if request.session.testsfailed > failures:
-            tell_what_is_seen(page, request.node.name)
     page.context.close()
 
 
-def tell_what_is_seen(page: Page, test: str) -> None:
-    """For whoever looks for the cause later: a picture, and what has the focus."""
-    page.screenshot(path=ARTEFACTS / f"failed-{re.sub(r'[^a-z0-9]+', '-', test.lower())}.png")
-    print(f"{page.url}, and the focus on {page.evaluate('document.activeElement.outerHTML.slice(0, 300)')}")
+@contextmanager
+def seen(page: Page, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leaves a picture of each page behind if the test fails, and says what has the focus."""
+    failures = request.session.testsfailed
+    yield
+    if request.session.testsfailed > failures:
+        name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())
+        for number, each in enumerate(page.context.pages):
+            each.screenshot(path=ARTEFACTS / f"failed-{name}-{number}.png")
+            print(f"{each.url}, and the focus on {each.evaluate('document.activeElement.outerHTML.slice(0, 300)')}")
 
 
 @pytest.fixture

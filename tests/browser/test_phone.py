@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
-from tests.browser.conftest import MILLISECONDS
+from tests.browser.conftest import MILLISECONDS, seen
 from tests.browser.lab import ARTEFACTS, Lab, screenshot, visit, write_notebook
 from tests.browser.test_login import PHONE, is_within_the_screen
 from tests.browser.test_notebooks import SLIDER
@@ -27,10 +27,12 @@ PHOTO = Path(__file__).parents[2] / "docs" / "jupyterlab.png"
 
 
 @pytest.fixture
-def phone(browser: Browser) -> Iterator[Page]:
+def phone(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = browser.new_context(viewport=PHONE, user_agent=AGENT, is_mobile=True, has_touch=True)
     context.set_default_timeout(MILLISECONDS)
-    yield context.new_page()
+    page = context.new_page()
+    with seen(page, request):
+        yield page
     context.close()
 
 

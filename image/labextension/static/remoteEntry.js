@@ -521,13 +521,30 @@
       autoStart: true,
       activate: () => {
         // Before it knows which kernels there are, JupyterLab asks the person for one; and two who start one at once, as the
-        // page and a cell that is run, would start two (@jupyterlab/apputils 4.7, sessioncontext.ts, startKernel).
+        // page and a cell that is run, would start two (@jupyterlab/apputils 4.7, sessioncontext.ts, startKernel). A notebook
+        // is shown before it is known which kernel it wants, or has (docregistry 4.6, context.ts, _populate): the page itself
+        // starts one only then.
         const starting = new WeakMap();
-        const { startKernel } = SessionContext.prototype;
+        const { startKernel, _startIfNecessary } = SessionContext.prototype;
+        const known = new WeakMap();
+        const preference = context => {
+          if (!known.has(context)) {
+            const wait = {};
+            wait.promise = new Promise(resolve => {
+              wait.over = resolve;
+            });
+            known.set(context, wait);
+          }
+          return known.get(context);
+        };
+        SessionContext.prototype._startIfNecessary = function () {
+          preference(this).over();
+          return _startIfNecessary.call(this);
+        };
         const start = async context => {
-          const known = context.specsManager.ready.catch(() => undefined);
-          await Promise.race([known, pause(KERNEL_MS, () => undefined)]);
-          return startKernel.call(context);
+          const ready = Promise.all([context.specsManager.ready, preference(context).promise]).catch(() => undefined);
+          await Promise.race([ready, pause(KERNEL_MS, () => undefined)]);
+          return context.session?.kernel ? false : startKernel.call(context);
         };
         SessionContext.prototype.startKernel = function () {
           if (!starting.has(this)) {
