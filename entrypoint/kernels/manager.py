@@ -34,8 +34,8 @@ from entrypoint.system.memory import machine_bytes
 
 SOCKETS_MAX = 16_384
 # In messages, before ZeroMQ drops one: its own limit of 1,000 is soon reached by a cell that prints much while
-# the server is busy with others.
-HEARD_MAX = 100_000
+# the server is busy with others. Of short lines so many take 75 MB, for each who listens.
+HEARD_MAX = 30_000
 # Of what a page has missed that may come back: well below what Jupyter lets a kernel say in three seconds, since it is
 # said to the page at once (iopub_data_rate_limit, iopub_msg_rate_limit).
 BUFFER_BYTES_MAX, BUFFER_MESSAGES_MAX = 1 << 20, 1000
