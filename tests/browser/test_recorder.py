@@ -385,7 +385,7 @@ def test_what_ends_a_kernel_is_told_in_the_cell(
 ) -> None:
     code = f"{PAUSE}\nfor n in range(9):\n    print({end.__name__!r}, n, flush=True)\n    time.sleep(0.2)\n"
     last = "import os; os.kill(os.getpid(), 9)" if end is ended_by_its_code else "time.sleep(600)"
-    notebook = write_notebook(stack.repositories / f"{end.__name__}.ipynb", code + last, "print('never')")
+    notebook = write_notebook(stack.repositories / f"kernel-{end.__name__}.ipynb", code + last, "print('never')")
     lab = visit()
     lab.open_notebook(notebook)
     lab.run_all_cells()
