@@ -151,6 +151,14 @@ def read_session_days(reader: Reader) -> int:
     return _number(reader, "SESSION_DAYS", 400, "For a month: SESSION_DAYS=30")
 
 
+def _amount(reader: Reader, name: str, digits: str, remedy: str) -> str:
+    """Of memory, in Docker's own notation, since Compose reads it too."""
+    text = reader.text(name).lower()
+    if not re.fullmatch(rf"{digits}[bkmg]?b?", text):
+        reader.complain(f"{name} is '{text[:80]}', which is not an amount of memory.", remedy)
+    return text
+
+
 def _number(reader: Reader, name: str, most: int, remedy: str) -> int:
     text = reader.text(name)
     # Of at most nine ASCII digits: Python refuses to read thousands of them.
@@ -187,14 +195,7 @@ def read_notify_url(reader: Reader) -> str:
 
 
 def read_memory_limit(reader: Reader) -> str:
-    """In Docker's own notation, since Compose reads it too."""
-    text = reader.text("MEMORY_LIMIT").lower()
-    if not re.fullmatch(r"\d+[bkmg]?b?", text):
-        reader.complain(
-            f"MEMORY_LIMIT is '{text}', which is not an amount of memory.",
-            "Give it in gigabytes, or 0 for no limit: MEMORY_LIMIT=64g",
-        )
-    return text
+    return _amount(reader, "MEMORY_LIMIT", r"\d+", "Give it in gigabytes, or 0 for no limit: MEMORY_LIMIT=64g")
 
 
 def read_workers(reader: Reader) -> int:
@@ -202,13 +203,8 @@ def read_workers(reader: Reader) -> int:
 
 
 def read_worker_memory(reader: Reader) -> str:
-    text = reader.text("WORKER_MEMORY").lower()
-    if not re.fullmatch(r"0*[1-9]\d*[bkmg]?b?", text):
-        reader.complain(
-            f"WORKER_MEMORY is '{text[:80]}', which is not an amount of memory.",
-            "Give each worker of the cluster some gigabytes: WORKER_MEMORY=4g",
-        )
-    return text
+    remedy = "Give each worker of the cluster some gigabytes: WORKER_MEMORY=4g"
+    return _amount(reader, "WORKER_MEMORY", r"0*[1-9]\d*", remedy)
 
 
 def read_worker_cores(reader: Reader) -> int:

@@ -7,10 +7,7 @@ import re
 import shutil
 import subprocess
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
@@ -21,24 +18,10 @@ from tests.laptops import (
     Laptop,
     SyncStack,
     arrives,
-    paired_laptop,
-    serving,
 )
 from tests.stacks import DOOR, KERNELS, LAB, REPOSITORY, poll
 
 SYNC_PAGE = REPOSITORY / "docs" / "sync.md"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncStack]:
-    with serving(tmp_path_factory.mktemp("sync"), JUPYTER_PASSWORD=PASSWORD) as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def ada(server: SyncStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    with paired_laptop(server, tmp_path_factory.mktemp("laptops")) as laptop:
-        yield laptop
 
 
 def owner(path: Path) -> tuple[int, int]:

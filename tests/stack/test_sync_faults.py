@@ -36,8 +36,6 @@ from tests.laptops import (
     laptop_in,
     new_sync_stack,
     pair,
-    paired_laptop,
-    serving,
     sync_port,
 )
 from tests.stack.test_backup import back_up, restore
@@ -50,18 +48,6 @@ NASTY = "\x1b[2Jada' <script>"
 MEGABYTE = 1 << 20
 LINE_BYTES_MAX = 400
 KILLS = 20
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncStack]:
-    with serving(tmp_path_factory.mktemp("faults"), JUPYTER_PASSWORD=PASSWORD) as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def ada(server: SyncStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    with paired_laptop(server, tmp_path_factory.mktemp("laptops")) as laptop:
-        yield laptop
 
 
 def edit_both_ways(server: SyncStack, laptop: Laptop, text: str) -> None:

@@ -7,31 +7,16 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.laptops import OWNER, SYNC, Laptop, SyncStack, paired_laptop, serving
+from tests.laptops import OWNER, SYNC, Laptop, SyncStack
 from tests.stacks import poll
 
 FILES, FOLDERS, BIG_BYTES = 20_000, 100, 2_000_000_000
 CHUNK = os.urandom(1 << 20)
 # On a machine that does much else; alone it is a tenth of that.
 SECONDS_MAX = 1500
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncStack]:
-    with serving(tmp_path_factory.mktemp("loads")) as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def ada(server: SyncStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    with paired_laptop(server, tmp_path_factory.mktemp("laptops")) as laptop:
-        yield laptop
 
 
 def beside_rsync(source: Path, target: Path) -> str:

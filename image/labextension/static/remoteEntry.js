@@ -524,6 +524,7 @@
         // page and a cell that is run, would start two (@jupyterlab/apputils 4.7, sessioncontext.ts, startKernel). A notebook
         // is shown before it is known which kernel it wants, or has (docregistry 4.6, context.ts, _populate): the page itself
         // starts one only then.
+        const inTime = promise => Promise.race([promise, pause(KERNEL_MS, () => undefined)]);
         const starting = new WeakMap();
         const { startKernel, _startIfNecessary } = SessionContext.prototype;
         const known = new WeakMap();
@@ -542,8 +543,8 @@
           return _startIfNecessary.call(this);
         };
         const start = async context => {
-          const ready = Promise.all([context.specsManager.ready, preference(context).promise]).catch(() => undefined);
-          await Promise.race([ready, pause(KERNEL_MS, () => undefined)]);
+          const ready = Promise.all([context.specsManager.ready, preference(context).promise]);
+          await inTime(ready.catch(() => undefined));
           return context.session?.kernel ? false : startKernel.call(context);
         };
         SessionContext.prototype.startKernel = function () {
@@ -556,7 +557,7 @@
         CodeCell.execute = async (cell, context, ...more) => {
           if (context && !context.isReady && !context.isDisposed) {
             cell.setPrompt('*');
-            await Promise.race([context.ready, pause(KERNEL_MS, () => undefined)]);
+            await inTime(context.ready);
           }
           return execute(cell, context, ...more);
         };
