@@ -100,19 +100,6 @@ class ToldConnection(ZMQChannelsWebsocketConnection):
                 self._tell_of_kill(self.kernel_manager.last_execution)
         return connected
 
-    def nudge(self) -> asyncio.Future[None]:
-        """Jupyter's own, until this page hears the kernel, and then until the recorder does.
-
-        What the page says meanwhile waits: of a cell that ran before, the recorder would lack the first lines.
-        """
-        return asyncio.ensure_future(self._heard_by_both(super().nudge()))
-
-    async def _heard_by_both(self, heard_by_page: asyncio.Future[None]) -> None:
-        await heard_by_page
-        # Without the recorder, as with a kernel that has ended meanwhile, a page works as ever.
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.kernel_manager.hear(), self.kernel_info_timeout)
-
     def disconnect(self) -> None:
         if self.is_counted:
             self.multi_kernel_manager.keep_stdin(self.kernel_id, self.session.session, self.channels)

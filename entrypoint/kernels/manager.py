@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import time
@@ -24,6 +23,7 @@ from entrypoint.home.holders import find_holders
 from entrypoint.home.memory import KillWatch, explanation, kill_count, limit_bytes
 from entrypoint.jupyter.errands import Errands
 from entrypoint.kernels.expendable import expendable
+from entrypoint.kernels.hearing import Hearing
 from entrypoint.kernels.notices import Ended, Notices
 from entrypoint.recorder.notebooks import Notebooks
 from entrypoint.recorder.recorder import Recorder, unpacked
@@ -33,14 +33,11 @@ from entrypoint.system.file_limit import with_inherited_limit
 from entrypoint.system.memory import machine_bytes
 
 SOCKETS_MAX = 16_384
-# In messages, before ZeroMQ drops one: its own limit of 1,000 is soon reached by a cell that prints much while
-# the server is busy with others. Of short lines so many take 75 MB, for each who listens.
-HEARD_MAX = 30_000
+# In messages, whatever their size, that ZeroMQ takes in for `Hearing`, which counts bytes.
+HEARD_MAX = 100
 # Of what a page has missed that may come back: well below what Jupyter lets a kernel say in three seconds, since it is
 # said to the page at once (iopub_data_rate_limit, iopub_msg_rate_limit).
 BUFFER_BYTES_MAX, BUFFER_MESSAGES_MAX = 1 << 20, 1000
-# Between two questions to a kernel that the recorder doesn't hear yet.
-ASK_SECONDS = 0.2
 DIED = "The kernel died while this cell ran."
 RESTARTED = "The kernel was restarted while this cell ran."
 SHUT_DOWN = "The kernel was shut down while this cell ran."
@@ -64,17 +61,11 @@ class ExpendableKernel(ServerKernelManager):
     last_execution: Mapping[str, Any] = MappingProxyType({})
     # Since when its variables may be there: a restart begins anew.
     started: datetime | None = None
-    # Where the recorder listens.
-    recorded: Any = None
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # Whether the recorder has heard the process that runs now.
-        self.is_heard = asyncio.Event()
+    # What it says, for all who listen.
+    hearing: Hearing | None = None
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
         self.watch = KillWatch(kill_count())
-        self.is_heard.clear()
         # Whoever starts a process waits until it is in its folder.
         await look_at(options.get("cwd"))
         await super()._async_launch_kernel(expendable(with_inherited_limit(kernel_cmd)), **options)
@@ -93,29 +84,22 @@ class ExpendableKernel(ServerKernelManager):
         return alive
 
     def connect_iopub(self, identity: bytes | None = None) -> Any:
-        """A listener that loses nothing of a cell that prints much, be it a page's or the recorder's."""
+        """A listener of all that the kernel says: a page, the recorder, or Jupyter's own watch."""
+        return self.hearing.listen() if self.hearing else super().connect_iopub(identity)
+
+    def hear(self) -> None:
+        """Connects to the kernel's output channel, once for all who listen."""
         # Connecting settles it for a socket, so it has to be the context's default at that moment.
         self.context.sockopts[zmq.RCVHWM] = HEARD_MAX
         try:
-            return super().connect_iopub(identity)
+            self.hearing = Hearing(super().connect_iopub())
         finally:
             del self.context.sockopts[zmq.RCVHWM]
 
-    async def hear(self) -> None:
-        """Waits until the recorder hears the kernel, which it connects to again and again until there is one."""
-        if self.is_heard.is_set():
-            return
-        channels = self.connect_shell(), self.connect_control()
-        try:
-            while not self.is_heard.is_set():
-                # Which it answers to everybody that it is busy, and idle again.
-                for channel in channels:
-                    self.session.send(channel, "kernel_info_request")
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.is_heard.wait(), ASK_SECONDS)
-        finally:
-            for channel in channels:
-                channel.close()
+    def hear_no_more(self) -> None:
+        if self.hearing:
+            self.hearing.close()
+        self.hearing = None
 
     def _others(self) -> list[tuple[int, str]]:
         """The processes and names of the kernels that run beside this one."""
@@ -170,23 +154,19 @@ class NamedKernels(AsyncMappingKernelManager):
 
     def start_watching_activity(self, kernel_id: str) -> None:
         """As Jupyter's own, which remembers whether a kernel is busy, and not what it says."""
-        super().start_watching_activity(kernel_id)
         kernel = self.get_kernel(kernel_id)
-        kernel.recorded = kernel.connect_iopub()
-        kernel.recorded.on_recv(partial(self._record, kernel_id, kernel.session))
+        kernel.hear()
+        super().start_watching_activity(kernel_id)
+        kernel.connect_iopub().on_recv(partial(self._record, kernel_id, kernel.session))
 
     def stop_watching_activity(self, kernel_id: str) -> None:
         super().stop_watching_activity(kernel_id)
-        kernel = self.get_kernel(kernel_id)
-        if kernel.recorded and not kernel.recorded.closed():
-            kernel.recorded.close()
-        kernel.recorded = None
+        self.get_kernel(kernel_id).hear_no_more()
 
     def _record(self, kernel_id: str, session: Any, message: list[Any]) -> None:
         try:
             _, parts = session.feed_identities(message)
             _, header, parent, _, content, *_ = parts
-            self.get_kernel(kernel_id).is_heard.set()
             read = partial(unpacked, content)
             self.recorder.take(kernel_id, session.unpack(header), session.unpack(parent), read)
         # What a kernel says is anybody's.
@@ -289,6 +269,9 @@ class NamedKernels(AsyncMappingKernelManager):
 
     def _note_end(self, kernel_id: str) -> None:
         kernel = self.get_kernel(kernel_id)
+        # Its last words, for the recorder.
+        if kernel.hearing:
+            kernel.hearing.flush()
         if kernel.was_killed_for_memory:
             self.log.warning("Kernel '%s' %s: %s", kernel.kernel_spec.display_name, kernel_id, kernel.explanation)
             kernel.untold = True

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -303,15 +306,16 @@ def test_a_new_file_of_the_terminal_belongs_to_the_person(stack: Stack) -> None:
     assert (stack.repositories / "by-terminal").stat().st_uid == 1000 != os.getuid() or os.getuid() == 1000
 
 
-# More than the network keeps, and than ZeroMQ does by itself.
+# More than the network keeps, and than ZeroMQ does.
 LINES = 20_000
 PRINTING = f"""
 import os, time
 while not os.path.exists('/repositories/go'):
     time.sleep(0.1)
-for n in range({LINES}):
-    print(n, flush=True)
-open('/repositories/gone', 'w').close()
+with open('/repositories/printed', 'wb', 0) as printed:
+    for n in range({LINES}):
+        print(n, flush=True)
+        printed.write(b'.')
 """
 
 
@@ -322,7 +326,7 @@ def test_a_cell_that_prints_while_the_server_is_busy_loses_no_line(stack: Stack,
     server = "-f '[e]ntrypoint.kernels.server'"
     stack.shell(f"pkill -STOP {server}; touch /repositories/go")
     try:
-        poll(lambda: (stack.repositories / "gone").exists() or None, seconds=2 * READY_SECONDS, wanted="the last line")
+        poll(partial(stands_still, stack.repositories / "printed"), seconds=2 * READY_SECONDS, wanted="all it can say")
     finally:
         stack.shell(f"pkill -CONT {server}")
 
@@ -337,31 +341,30 @@ def test_a_cell_that_prints_while_the_server_is_busy_loses_no_line(stack: Stack,
     kernel.shut_down()
 
 
-# Where a kernel isn't there yet, ZeroMQ tries again after a tenth of a second, or two: here the recorder after seconds.
+def stands_still(file: Path) -> bool | None:
+    """Whether a file has begun, and grows no more for a second."""
+    before = file.stat().st_size if file.exists() else 0
+    time.sleep(1)
+    return (file.exists() and 0 < file.stat().st_size == before) or None
+
+
+# Where a kernel isn't there yet, ZeroMQ tries again after a tenth of a second: here after seconds.
 LATE = """
 import zmq
-from entrypoint.kernels.manager import NamedKernels
+from entrypoint.kernels.manager import ExpendableKernel
 
 
 def _load_jupyter_server_extension(app):
-    watch = NamedKernels.start_watching_activity
+    hear = ExpendableKernel.hear
 
-    def watch_late(self, kernel_id):
-        kernel = self.get_kernel(kernel_id)
-        connect, waits = kernel.connect_iopub, iter([100, 3000])
+    def hear_late(self):
+        self.context.sockopts[zmq.RECONNECT_IVL] = 3000
+        try:
+            hear(self)
+        finally:
+            del self.context.sockopts[zmq.RECONNECT_IVL]
 
-        def connect_late(identity=None):
-            kernel.context.sockopts[zmq.RECONNECT_IVL] = next(waits)
-            try:
-                return connect(identity)
-            finally:
-                del kernel.context.sockopts[zmq.RECONNECT_IVL]
-
-        kernel.connect_iopub = connect_late
-        watch(self, kernel_id)
-        del kernel.connect_iopub
-
-    NamedKernels.start_watching_activity = watch_late
+    ExpendableKernel.hear = hear_late
 """
 
 
