@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from entrypoint.certificates.authority import Authority, load_authority, make_authority
 from entrypoint.certificates.sharing import MINUTES, PATH, apple_profile, open_sharing
 from entrypoint.files.errors import WorkhorseError
+from entrypoint.files.lock import alone
 from entrypoint.files.places import Places
 from entrypoint.files.private import forget, make_private_folder, replace_private
 from entrypoint.files.untrusted import read_untrusted
@@ -69,7 +70,10 @@ def renew(places: Places, _: argparse.Namespace) -> int:
         print("There is nothing to ask for: LETSENCRYPT_EMAIL is not set. The private authority's certificates")
         print("are renewed by themselves.")
         return 0
-    forget(places.tls.attempts)
+    make_private_folder(places.tls.path)
+    # Not while the server adds another to what it has read before.
+    with alone(places.tls.path):
+        forget(places.tls.attempts)
     print("The next attempt starts within seconds: docker compose logs --follow workhorse")
     return 0
 

@@ -1,4 +1,4 @@
-"""Keeps a restore and a running server apart: both lock the state folder, which all containers of a stack share."""
+"""Keeps a restore and a running server apart, and two who write one file: each locks the folder, which all share."""
 
 from __future__ import annotations
 
@@ -63,6 +63,19 @@ def claimed(state: Path) -> Iterator[None]:
     )
     descriptor = _lock(state, fcntl.LOCK_EX, in_use)
     try:
+        yield
+    finally:
+        _unlock(descriptor)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Waits for its turn where one reads a file of a folder and writes it anew, and another may write it meanwhile."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        # As below.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         _unlock(descriptor)

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from entrypoint.certificates.served import ServedCertificate, reason_against_now
-from entrypoint.certificates.serving import load
+from entrypoint.certificates.serving import load, set_unreadable_aside
+from entrypoint.files.lock import alone
 from entrypoint.files.places import TlsFolder
 from entrypoint.files.private import read_private, write_private
 from entrypoint.renewal.acme import Acme, AcmeError, next_look, obtain
@@ -56,8 +57,7 @@ class PublicCertificates:
             self._keep(name.text, under_way)
             after = await self._attempt(name.text, before, now)
             # Unless `workhorse renew` has forgotten it: then the next one follows at once.
-            if self.attempts().get(name.text) == under_way:
-                self._keep(name.text, after)
+            self._keep(name.text, after, under_way)
 
     async def _attempt(self, name: str, before: Attempt, now: Callable[[], datetime]) -> Attempt:
         installed = self._installed(name)
@@ -95,8 +95,14 @@ class PublicCertificates:
     def attempts(self) -> dict[str, Attempt]:
         return read_attempts(self.folder.attempts, self.acme)
 
-    def _keep(self, name: str, attempt: Attempt) -> None:
-        write_attempts(self.folder.attempts, self.acme, {**self.attempts(), name: attempt})
+    def _keep(self, name: str, attempt: Attempt, after: Attempt | None = None) -> None:
+        """Keeps an attempt, unless another than the one before it is kept by now."""
+        with alone(self.folder.path):
+            for line in set_unreadable_aside([self.folder.attempts]):
+                self.warn(line)
+            kept = self.attempts()
+            if after is None or kept.get(name) == after:
+                write_attempts(self.folder.attempts, self.acme, {**kept, name: attempt})
 
 
 def is_urgent(certificate: ServedCertificate, now: datetime) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrypoint.certificates.served import read_pair
+from entrypoint.files.lock import alone
 from entrypoint.files.places import TlsFolder
+from entrypoint.files.private import forget
 from entrypoint.renewal.acme import BACKOFF_LONGEST, Acme, AcmeError, backoff, certbot_arguments, next_look, obtain
-from entrypoint.renewal.attempts import Attempt
+from entrypoint.renewal.attempts import Attempt, write_attempts
 from entrypoint.renewal.causes import LENGTH_MAX, STAGING, explain, explain_hook
 from entrypoint.renewal.lineage import PARTS, Lineage
 from entrypoint.renewal.public import PublicCertificates, is_urgent
@@ -27,6 +31,7 @@ from tests.pki import Pair, University
 NOW = datetime(2026, 11, 25, 2, tzinfo=UTC)
 SERVER = "https://ca.example.org/acme/directory"
 NAME = "lab.example.org"
+FORGOTTEN, MOMENT_SECONDS = 100, 0.00001
 
 # As certbot 5.8 wrote them, without the lines that are the same in all.
 FAILED = "Certbot failed to authenticate some domains (authenticator: {}). The Certificate Authority reported these "
@@ -353,6 +358,39 @@ def test_a_success_that_leaves_nothing_waits_like_a_failure(certificates: Public
     kept = certificates.attempts()[NAME]
     assert kept.time == NOW + timedelta(minutes=5)
     assert kept.reason == "The new certificate can't serve: certbot has left none that can be read"
+
+
+def test_what_is_forgotten_meanwhile_stays_forgotten(certificates: PublicCertificates) -> None:
+    path, other = certificates.folder.attempts, Attempt((NOW + timedelta(hours=12)).isoformat())
+    with ThreadPoolExecutor(1) as executor:
+        for number in range(FORGOTTEN):
+            write_attempts(path, certificates.acme, {NAME: other})
+            keeping = executor.submit(certificates._keep, f"{number}.example.org", other)
+            # At whatever moment of it.
+            time.sleep(number * MOMENT_SECONDS)
+            with alone(certificates.folder.path):
+                forget(path)
+            keeping.result()
+            assert NAME not in certificates.attempts()
+
+
+def test_an_attempt_that_is_forgotten_while_it_is_under_way_is_not_kept(certificates: PublicCertificates) -> None:
+    async def forgotten(acme: Acme, name: str) -> None:
+        forget(certificates.folder.attempts)
+        raise AcmeError("no route")
+
+    certificates.ask = forgotten
+    asyncio.run(certificates.renew(lambda: NOW))
+    assert certificates.attempts() == {}
+
+
+def test_a_folder_in_the_place_of_the_attempts_is_kept_aside_and_told(certificates: PublicCertificates) -> None:
+    said: list[str] = []
+    certificates.warn = said.append
+    certificates.folder.attempts.mkdir()
+    asyncio.run(certificates.renew(lambda: NOW))
+    assert "attempts.json.set-aside-1" in said[0]
+    assert certificates.attempts()[NAME].failures == 1
 
 
 def test_a_changed_setting_forgets_the_attempts(certificates: PublicCertificates) -> None:
