@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -42,17 +42,25 @@ class Clock:
     """The clock of one stack's machine, which all processes of door and lab read in a file."""
 
     def __init__(self, stack: Stack) -> None:
-        self.folder = stack.folder / "clock"
+        self.stack, self.folder = stack, stack.folder / "clock"
         self.folder.mkdir()
         shutil.copy(library(), self.folder / "faketime.so")
         self.set("+0")
-        variables = {
-            "LD_PRELOAD": "/clock/faketime.so",
-            "FAKETIME_TIMESTAMP_FILE": "/clock/offset",
-            "FAKETIME_NO_CACHE": "1",
-            # When a machine's time is set, its monotonic clock goes on.
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
+        # Under this library Python's time.sleep fails, which the first start may use: it makes the virtual environment.
+        self._override({})
+        stack.up()
+        self._override(
+            {
+                "LD_PRELOAD": "/clock/faketime.so",
+                "FAKETIME_TIMESTAMP_FILE": "/clock/offset",
+                "FAKETIME_NO_CACHE": "1",
+                # When a machine's time is set, its monotonic clock goes on.
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+        )
+        stack.up()
+
+    def _override(self, variables: Mapping[str, str]) -> None:
         mount = {"type": "bind", "source": str(self.folder), "target": "/clock", "read_only": True}
         # From the start the folder's user: the processes share a semaphore that the first one's user alone may take.
         service = {"environment": variables, "volumes": [mount], "user": "1000:1000"}
@@ -62,7 +70,7 @@ class Clock:
             "services": dict.fromkeys(SERVICES, service),
             "volumes": {"socket": socket, "kernels": socket},
         }
-        (stack.folder / "docker-compose.override.yml").write_text(json.dumps(override))
+        (self.stack.folder / "docker-compose.override.yml").write_text(json.dumps(override))
 
     def set(self, offset: str) -> None:
         """Moves the clock at once: in one step, or half an offset would be read."""
@@ -94,7 +102,6 @@ def visit(stack: Stack, authority: Path, offset: str) -> list[str]:
 def test_a_clock_that_jumps_a_year_and_returns_costs_nobody_a_login(own_stack: Callable[..., Stack]) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     clock = Clock(stack)
-    stack.up()
     authority, before, started = stack.authority(), kept(stack), started_at(stack)
     year = int(stack.door_shell("date -u +%Y", user="1000"))
     assert int(stack.shell("date -u +%Y")) == year
