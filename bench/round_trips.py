@@ -32,6 +32,7 @@ FLUSHED_PRINTS = f"for n in range({FLUSHED}): print(f'{{n:09}}', flush=True)"
 SETTINGS = "/home/.jupyter/jupyter_server_config.d"
 UNLIMITED = tuple(f"--{CLASS}.{limit}={ANY}" for limit in LIMITS)
 TIMEOUT_SECONDS = 120
+REPLY = "execute_reply"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Way:
     """How a websocket to a kernel is opened."""
 
     connect: Callable[[], websocket.WebSocket]
-    # A plain Jupyter loses some of many messages, and is as quick as it is then.
+    # A plain Jupyter loses some of many messages, that it is idle too, and is as quick as it is then.
     loses_nothing: bool = True
 
     def milliseconds_of_a_cell(self) -> float:
@@ -53,11 +54,17 @@ class Way:
 
     def seconds_of_prints(self) -> float:
         with closing(self.connect()) as connection:
-            return seconds_of(connection, FLUSHED_PRINTS, FLUSHED * 10 if self.loses_nothing else 0)
+            if self.loses_nothing:
+                return seconds_of(connection, FLUSHED_PRINTS, FLUSHED * 10)
+            return seconds_of(connection, FLUSHED_PRINTS, end=REPLY)
 
 
-def seconds_of(connection: websocket.WebSocket, code: str, printed: int = 0) -> float:
-    """From asking a kernel to run code until it is idle and all of what it prints is here."""
+def seconds_of(connection: websocket.WebSocket, code: str, printed: int = 0, end: str = "status") -> float:
+    """From asking a kernel to run code until it is idle and all of what it prints is here.
+
+    Args:
+        end: The type of the message by which it is idle: its status, or the reply, which is never lost.
+    """
     header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "version": "5.4"}
     message = {"header": {**header, "session": "bench", "date": ""}, "parent_header": {}}
     # By the cell the recorder knows what it is for.
@@ -70,7 +77,7 @@ def seconds_of(connection: websocket.WebSocket, code: str, printed: int = 0) -> 
         if answer["parent_header"].get("msg_id") != header["msg_id"]:
             continue
         printed -= len(answer["content"]["text"]) if answer["msg_type"] == "stream" else 0
-        if answer["content"].get("execution_state") == "idle":
+        if answer["msg_type"] == end and answer["content"].get("execution_state", "idle") == "idle":
             if printed > 0:
                 raise RuntimeError(f"{printed} bytes of the output are missing")
             return time.perf_counter() - began
