@@ -290,8 +290,18 @@ def test_a_backup_brings_the_key_and_the_pairing_and_no_index(server: SyncStack,
     assert not [each for each in server.repositories.rglob("*.sync-conflict-*") if "same" not in each.name]
 
 
+def in_step(server: SyncStack) -> str:
+    """What `workhorse sync` says as soon as nothing is on its way."""
+
+    def said() -> str | None:
+        text = server.workhorse("sync", check=False)
+        return text if "both have everything" in text else None
+
+    return poll(said, STEP_SECONDS, "a laptop that has everything")
+
+
 def test_a_restore_beside_a_running_syncthing_counts_at_once(server: SyncStack, ada: Laptop) -> None:
-    before = server.workhorse("sync")
+    before = in_step(server)
     archive, _ = back_up(server)
     server.workhorse("sync", "forget")
     server.door_shell("rm /var/lib/workhorse/sync.pem")
@@ -302,9 +312,7 @@ def test_a_restore_beside_a_running_syncthing_counts_at_once(server: SyncStack, 
     assert another.partition("Device ID")[2].split()[0] != before.partition("Device ID")[2].split()[0]
     assert restore(server, archive, "--replace").returncode == 0
     server.compose("up", "-d", "--no-build")
-    in_step = "both have everything"
-    poll(lambda: in_step in server.workhorse("sync", check=False) or None, STEP_SECONDS, "the laptop of before")
-    assert server.workhorse("sync") == before
+    assert in_step(server) == before
     edit_both_ways(server, ada, "restored again")
 
 
