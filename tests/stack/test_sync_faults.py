@@ -272,6 +272,16 @@ def test_a_laptop_whose_disk_is_full_is_told_of(tmp_path: Path) -> None:
             assert "insufficient space" in error["error"] or "no space left" in error["error"]
 
 
+def in_step(server: SyncStack) -> str:
+    """What `workhorse sync` says as soon as nothing is on its way."""
+
+    def said() -> str | None:
+        text = server.workhorse("sync", check=False)
+        return text if "both have everything" in text else None
+
+    return poll(said, STEP_SECONDS, "a laptop that has everything")
+
+
 def test_a_backup_brings_the_key_and_the_pairing_and_no_index(server: SyncStack, ada: Laptop, tmp_path: Path) -> None:
     device = server.workhorse("sync").partition("Device ID")[2].split()[0]
     archive, _ = back_up(server)
@@ -284,20 +294,9 @@ def test_a_backup_brings_the_key_and_the_pairing_and_no_index(server: SyncStack,
     told = server.workhorse("sync")
     assert told.partition("Device ID")[2].split()[0] == device
     # The folder's index is made anew, and nothing is taken for another version.
-    ada.wait_in_step()
-    assert "connected, both have everything" in server.workhorse("sync")
+    assert "connected, both have everything" in in_step(server)
     edit_both_ways(server, ada, "restored")
     assert not [each for each in server.repositories.rglob("*.sync-conflict-*") if "same" not in each.name]
-
-
-def in_step(server: SyncStack) -> str:
-    """What `workhorse sync` says as soon as nothing is on its way."""
-
-    def said() -> str | None:
-        text = server.workhorse("sync", check=False)
-        return text if "both have everything" in text else None
-
-    return poll(said, STEP_SECONDS, "a laptop that has everything")
 
 
 def test_a_restore_beside_a_running_syncthing_counts_at_once(server: SyncStack, ada: Laptop) -> None:
