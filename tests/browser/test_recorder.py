@@ -35,6 +35,11 @@ FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2, 4]);"
 FAILING = "1 / 0"
 AFTERWARDS = "print('never')"
 WANTED = [f"line {n}" for n in range(LINES)]
+# As much text as is kept of a cell, and then a message for each line.
+FLOOD_LINE = "a line of a log that goes on for a while"
+FLOOD = f"""for _ in range(50_000): print({FLOOD_LINE!r})
+open('flooded', 'w').close()
+while True: print({FLOOD_LINE!r}, flush=True)"""
 
 
 @pytest.fixture
@@ -118,6 +123,24 @@ def test_a_page_that_is_loaded_anew_goes_on_live(visit: Callable[[], Lab], stack
         expect(page.output.nth(0)).to_contain_text(WANTED[-1])
         assert lines_of(page)[:LINES] == WANTED
         expect(page.page.locator(".jp-InputPrompt").first).to_have_text("[1]:")
+
+
+def test_whoever_comes_back_to_a_cell_that_prints_without_end_can_stop_it(
+    visit: Callable[[], Lab], stack: Stack
+) -> None:
+    notebook = write_notebook(stack.repositories / "flood.ipynb", FLOOD)
+    lab = visit()
+    lab.open_notebook(notebook)
+    lab.run_all_cells()
+    poll(lambda: (stack.repositories / "flooded").exists() or None, wanted="much text")
+    lab.page.close()
+    again = visit()
+    open_again(again, notebook)
+    expect(again.output.nth(0)).to_contain_text(FLOOD_LINE)
+    again.page.get_by_title("Interrupt the kernel").click()
+    expect(again.page.locator(".jp-InputPrompt").first).to_have_text("[1]:")
+    expect(again.output.last).to_contain_text("KeyboardInterrupt")
+    again.page.close()
 
 
 def test_a_question_waits_for_whoever_comes(visit: Callable[[], Lab], stack: Stack) -> None:

@@ -18,6 +18,9 @@ const PAUSE_MS = 300;
 // While a connection is silent, the server is asked again, each time after twice as long.
 const SILENCE_MS = 1000;
 const SILENCE_MS_MAX = 32 * 1000;
+// Between two pieces of a text, and how many times as long as the last one took to be shown.
+const PIECE_MS = 100;
+const PIECE_TIMES = 4;
 const pause = (milliseconds = PAUSE_MS) => new Promise(resolve => setTimeout(resolve, milliseconds));
 
 /** What is shown in a cell of a run that this page didn't ask for, or has lost sight of. */
@@ -39,6 +42,7 @@ class Follower {
   show(runs, session) {
     const early = this.early || [];
     this.early = null;
+    this.runs.forEach(run => clearTimeout(run.timer));
     this.runs.clear();
     for (const run of runs) {
       attempt(() => this.showRun(run, session));
@@ -90,8 +94,12 @@ class Follower {
     }
     const { cell } = run;
     const { outputs } = cell.model;
+    if (header.msg_type === 'stream') {
+      this.gather(run, content);
+      return;
+    }
+    this.spill(run);
     switch (header.msg_type) {
-      case 'stream':
       case 'display_data':
       case 'execute_result':
       case 'error': {
@@ -123,6 +131,29 @@ class Follower {
     }
   }
 
+  /** JupyterLab goes through all of a text for each piece that is added to it: so many pieces are made few. */
+  gather(run, { name, text }) {
+    if (run.gathered?.name !== name) {
+      this.spill(run);
+      run.gathered = { name, text: '' };
+    }
+    run.gathered.text += text;
+    run.timer ??= setTimeout(() => this.spill(run), run.pause ?? PIECE_MS);
+  }
+
+  spill(run) {
+    const { cell, gathered } = run;
+    clearTimeout(run.timer);
+    run.timer = run.gathered = null;
+    if (gathered && !cell.isDisposed) {
+      const begin = performance.now();
+      closePrompts(cell);
+      cell.model.outputs.add({ ...gathered, output_type: 'stream' });
+      const shown = () => (run.pause = Math.max(PIECE_MS, PIECE_TIMES * (performance.now() - begin)));
+      requestAnimationFrame(() => setTimeout(shown));
+    }
+  }
+
   ask(cell, request) {
     closePrompts(cell);
     const sendInputReply = (content, parent) => this.kernel.sendInputReply(content, parent);
@@ -131,8 +162,9 @@ class Follower {
 
   /** Of a kernel that is gone, nothing comes any more. */
   end() {
-    for (const { cell } of this.runs.values()) {
-      cell.model.executionState = 'idle';
+    for (const run of this.runs.values()) {
+      this.spill(run);
+      run.cell.model.executionState = 'idle';
     }
     this.runs.clear();
   }
