@@ -65,7 +65,8 @@ class Hearing:
         self.stream = stream
         self.listeners: list[Listener] = []
         self._waiting = _Waiting()
-        self._is_passing_on = self._is_paused = False
+        # Whether it goes on with what waits by itself.
+        self._is_passing_on = False
         stream.on_recv(self._take_in)
 
     def listen(self) -> Listener:
@@ -89,6 +90,7 @@ class Hearing:
             if not self._waiting:
                 break
             self._pass_on(end)
+        self._go_on_soon()
 
     def _take_in(self, message: Message) -> None:
         self._waiting.add(message)
@@ -104,20 +106,22 @@ class Hearing:
                 self._waiting.add(self.stream.socket.recv_multipart(zmq.NOBLOCK))
 
     def _go_on(self) -> None:
+        self._is_passing_on = False
         self._pass_on(time.monotonic() + SLICE_SECONDS)
-        self._is_passing_on = bool(self._waiting)
-        if self._is_passing_on:
-            asyncio.get_running_loop().call_soon(self._go_on)
+        self._go_on_soon()
         self._pause_or_resume()
+
+    def _go_on_soon(self) -> None:
+        if self._waiting and not self._is_passing_on:
+            self._is_passing_on = True
+            asyncio.get_running_loop().call_soon(self._go_on)
 
     def _pause_or_resume(self) -> None:
         if self.stream.closed():
             return
-        if not self._is_paused and self._waiting.bytes >= BYTES_MAX:
-            self._is_paused = True
+        if self._waiting.bytes >= BYTES_MAX:
             self.stream.stop_on_recv()
-        elif self._is_paused and self._waiting.bytes < BYTES_MAX // 2:
-            self._is_paused = False
+        elif self._waiting.bytes < BYTES_MAX // 2 and not self.stream.receiving():
             self.stream.on_recv(self._take_in)
 
     def _pass_on(self, end: float) -> None:

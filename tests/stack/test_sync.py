@@ -143,6 +143,7 @@ def test_a_laptop_that_was_away_brings_and_gets_all_of_it(server: SyncStack, ada
 
 
 def test_status_tells_of_the_laptop(server: SyncStack, ada: Laptop) -> None:
+    ada.wait_in_step()
     in_step = "connected, both have everything"
     told = poll(lambda: text if in_step in (text := server.workhorse("status")) else None, wanted=in_step)
     assert "Laptops" in told

@@ -294,6 +294,7 @@ def test_a_backup_brings_the_key_and_the_pairing_and_no_index(server: SyncStack,
     told = server.workhorse("sync")
     assert told.partition("Device ID")[2].split()[0] == device
     # The folder's index is made anew, and nothing is taken for another version.
+    ada.wait_in_step()
     assert "connected, both have everything" in in_step(server)
     edit_both_ways(server, ada, "restored")
     assert not [each for each in server.repositories.rglob("*.sync-conflict-*") if "same" not in each.name]

@@ -42,7 +42,7 @@ class Follower {
   show(runs, session) {
     const early = this.early || [];
     this.early = null;
-    this.runs.forEach(run => clearTimeout(run.timer));
+    this.runs.forEach(run => this.spill(run));
     this.runs.clear();
     for (const run of runs) {
       attempt(() => this.showRun(run, session));
