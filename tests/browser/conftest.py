@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect, sync_playwright
 
 from tests.browser.lab import ARTEFACTS, Lab
+from tests.browser.network import own_network
 from tests.conftest import PASSWORD
 from tests.stacks import Stack, new_stack, running
 
@@ -40,9 +41,11 @@ def authority(stack: Stack) -> Path:
 
 
 @pytest.fixture(scope="package")
-def playwright() -> Iterator[Playwright]:
+def playwright(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playwright]:
     expect.set_options(timeout=MILLISECONDS)
-    with sync_playwright() as playwright:
+    folder = tmp_path_factory.mktemp("network")
+    with own_network(chromium(), folder), pytest.MonkeyPatch.context() as changed, sync_playwright() as playwright:
+        changed.setenv("PATH", str(folder), prepend=os.pathsep)
         yield playwright
 
 
@@ -95,12 +98,16 @@ def import_authority(authority: Path, home: Path) -> None:
         subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True)
 
 
+def chromium() -> str:
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    assert program, "make browser installs a Chromium"
+    return program
+
+
 def launch(playwright: Playwright, home: Path, *arguments: str) -> Browser:
-    executable = next(filter(None, map(shutil.which, NAMES)), None)
-    assert executable, "make browser installs a Chromium"
     # Without the sandbox, Playwright's default: root can't have it, and a container's user often can't.
     return playwright.chromium.launch(
-        executable_path=executable,
+        executable_path=chromium(),
         args=[*QUIET, *arguments],
         env={**os.environ, "HOME": str(home)},
         timeout=MILLISECONDS,
