@@ -18,6 +18,15 @@ settings.load_profile("ci")
 PASSWORD = "correct horse battery"
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Names once more what failed, as the last that is said: what a browser says of a failure fills a screen."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter:
+        for report in (*reporter.getreports("failed"), *reporter.getreports("error")):
+            crash = getattr(report.longrepr, "reprcrash", None)
+            print(f"{report.outcome}: {report.nodeid}, {report.when}: {crash.message[:300] if crash else ''}")
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running stack that the tests of one file share; they leave it running and undamaged."""
