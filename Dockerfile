@@ -222,7 +222,7 @@ RUN --mount=type=secret,id=ca \
     && install -d -m 1777 /spill && rm /opt/workhorse/requirements-cluster.lock
 
 COPY image/cluster/dask.yaml /etc/dask/workhorse.yaml
-COPY image/cluster/scheduler.py image/cluster/worker.py /opt/workhorse/cluster/
+COPY image/cluster/apart.py image/cluster/scheduler.py image/cluster/worker.py /opt/workhorse/cluster/
 COPY --from=kernels /opt/workhorse/entrypoint /opt/workhorse/entrypoint
 
 ENTRYPOINT ["/opt/server/bin/python", "-I", "-m", "entrypoint.kernels"]

@@ -34,7 +34,8 @@ def _options(environ: Mapping[str, str], now: float) -> Iterator[str]:
     yield from ("--no-dashboard", "--dashboard-address=127.0.0.1:0", "--local-directory=/spill")
     # The rest is for the process that watches over it: WORKER_MEMORY is for both.
     yield "--memory-limit=0.9"
-    yield "--preload=/opt/workhorse/cluster/worker.py"
+    yield from ("--preload=/opt/workhorse/cluster/apart.py", "--preload=/opt/workhorse/cluster/worker.py")
+    yield "--preload-nanny=/opt/workhorse/cluster/apart.py"
     if scheduler := environ.get("CLUSTER_SCHEDULER"):
         yield from (scheduler, f"--worker-port={PORTS}", f"--nanny-port={NANNY_PORTS}")
     if host := environ.get("WORKER_HOST"):

@@ -77,6 +77,14 @@ class ClusterStack(Stack):
     more_files: ClassVar[tuple[Path, ...]] = PIECES
 
 
+# Comes in as a client does, and is gone while the scheduler says the first word.
+HANG_UP = """
+import socket, struct
+for _ in range(400):
+    with client.connection_args["ssl_context"].wrap_socket(socket.create_connection(("scheduler", 8786))) as tls:
+        tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+print(client.submit(sum, [1, 2]).result())
+"""
 # Keeps the headers of whatever the scheduler's pages are asked for.
 LISTEN_IN = """
 def listen(dask_scheduler):
@@ -230,6 +238,17 @@ def test_a_scheduler_that_is_killed_is_told_once_and_the_same_client_goes_on(ker
         return told if (told := kernel.run("print(client.submit(pow, 2, 6).result(20))")) == "64\n" else None
 
     poll(goes_on, START_SECONDS, "an answer to the same Client")
+
+
+def test_who_hangs_up_ends_nobody_else_s_connection(kernel: Kernel, cluster: Stack) -> None:
+    lost = re.compile("Remove worker|Remove client|Lost all workers")
+    before = lost.findall(scheduler_log(cluster))
+    assert kernel.run(HANG_UP) == "3\n"
+    assert lost.findall(scheduler_log(cluster)) == before
+
+
+def scheduler_log(stack: Stack) -> str:
+    return stack.container_of(SCHEDULER).logs().decode()
 
 
 def test_no_part_lets_in_who_has_no_certificate_of_the_cluster_s(
