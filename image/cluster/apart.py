@@ -32,6 +32,14 @@ def dask_setup(part):
         context.sslsocket_class = ApartSocket
 
 
-# Of the very library that Python's ssl is linked to.
-_clear_errors = ctypes.PyDLL(_ssl.__file__).ERR_clear_error
-_clear_errors.argtypes, _clear_errors.restype = (), None
+def _find_clear_errors():
+    """Of the very library that Python's ssl is linked to; nothing where that is a part of Python's own program."""
+    try:
+        clear_errors = ctypes.PyDLL(_ssl.__file__).ERR_clear_error
+    except (AttributeError, OSError):
+        return lambda: None
+    clear_errors.argtypes, clear_errors.restype = (), None
+    return clear_errors
+
+
+_clear_errors = _find_clear_errors()

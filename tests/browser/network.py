@@ -7,11 +7,12 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Network
 from pathlib import Path
 
 SYSCTL = "/proc/sys/net/ipv4/conf/{}/route_localnet"
-# Of RFC 2544's addresses, which no network in use has.
-ADDRESSES = "198.18.{}.{}"
+# RFC 2544's addresses, which no network in use has: four for each.
+ADDRESSES = IPv4Network("198.18.0.0/15")
 
 
 @contextmanager
@@ -23,8 +24,10 @@ def own_network(program: str, folder: Path) -> Iterator[None]:
     if os.getuid() != 0:
         yield
         return
-    name, number = f"wh-{secrets.token_hex(4)}", secrets.randbelow(256)
-    machine, browser = ADDRESSES.format(number, 1), ADDRESSES.format(number, 2)
+    name = f"wh-{secrets.token_hex(4)}"
+    # By what no other process here has just now.
+    first = 4 * os.getpid() % ADDRESSES.num_addresses
+    machine, browser = str(ADDRESSES[first + 1]), str(ADDRESSES[first + 2])
     inside = ["ip", "netns", "exec", name]
     forwarded = ["PREROUTING", "--in-interface", name, "--protocol", "tcp", "--jump", "DNAT"]
     with ExitStack() as undo:
