@@ -66,11 +66,18 @@ def opened(browser: Browser) -> Iterator[Page]:
     page.context.close()
 
 
+class Impostor(http.server.ThreadingHTTPServer):
+    """Whom browsers refuse."""
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def serving(pem: Path) -> Iterator[int]:
     """Another server of TLS on this machine, with a certificate of its own."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(REPOSITORY / "image"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Impostor(("127.0.0.1", 0), handler) as server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem)
         # The handshake is for each connection's own thread: a browser opens connections ahead, and then says nothing.
