@@ -37,7 +37,7 @@ class SyncStack(Stack):
     more_files = SYNC_FILES
 
     def sync_log(self) -> str:
-        return self._logs_of(SYNC)
+        return self.log_of(SYNC)
 
     def write(self, path: str, content: bytes | str) -> Path:
         """As a kernel saves a file, or who works on the server itself."""

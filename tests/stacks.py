@@ -123,23 +123,14 @@ class Stack:
 
     def log(self) -> str:
         """Everything that the door, and then the others, have said so far; empty where there is none."""
-        return self._logs_of(*SERVICES)
+        return self.log_of(*SERVICES)
 
     def door_log(self) -> str:
         """What the door alone has said, so that what is new stands at the end."""
-        return self._logs_of(DOOR)
+        return self.log_of(DOOR)
 
-    def _logs_of(self, *services: str) -> str:
-        with closing(docker.from_env()) as client:
-            return "".join(
-                map(_log_of, (each for service in services for each in self._containers_of(service, client)))
-            )
-
-    def _containers_of(self, service: str, client: docker.DockerClient) -> list[Container]:
-        # Not by `docker compose ps`, which takes ten times as long: tests ask while they wait.
-        labels = {"project": self.project, "service": service, "oneoff": "False"}
-        label = [f"com.docker.compose.{name}={value}" for name, value in labels.items()]
-        return client.containers.list(all=True, ignore_removed=True, filters={"label": label})
+    def log_of(self, *services: str) -> str:
+        return "".join(_log_of(each) for service in services for each in self.containers_of(service))
 
     def told(self, text: str) -> str:
         """The log, as soon as it holds a text: it passes the engine, so that an effect may be seen before its line."""
@@ -196,8 +187,14 @@ class Stack:
         return str(next(iter(networks))["IPAddress"])
 
     def container_of(self, service: str) -> Container:
+        return self.containers_of(service)[0]
+
+    def containers_of(self, service: str) -> list[Container]:
+        # Not by `docker compose ps`, which takes ten times as long: tests ask while they wait.
+        labels = {"project": self.project, "service": service, "oneoff": "False"}
+        label = [f"com.docker.compose.{name}={value}" for name, value in labels.items()]
         with closing(docker.from_env()) as client:
-            return self._containers_of(service, client)[0]
+            return client.containers.list(all=True, ignore_removed=True, filters={"label": label})
 
     def authority(self) -> Path:
         """The private authority's certificate, as a person fetches it to trust it."""

@@ -11,8 +11,8 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 SYSCTL = "/proc/sys/net/ipv4/conf/{}/route_localnet"
-# RFC 2544's addresses, which no network in use has: four for each.
-ADDRESSES = IPv4Network("198.18.0.0/15")
+# Of RFC 2544's addresses, which no network in use has, four for each; the other half is tests/stack/test_cluster.py's.
+ADDRESSES = IPv4Network("198.19.0.0/16")
 
 
 @contextmanager

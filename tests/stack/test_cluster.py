@@ -128,12 +128,7 @@ def kernel(logged_in: Client) -> Iterator[Kernel]:
 
 
 def workers(stack: Stack) -> list[Container]:
-    names = stack.compose("ps", "-q", WORKER).stdout.split()
-    client = docker.from_env()
-    try:
-        return [client.containers.get(name) for name in names]
-    finally:
-        client.close()
+    return stack.containers_of(WORKER)
 
 
 def address(container: Container) -> str:
@@ -242,13 +237,9 @@ def test_a_scheduler_that_is_killed_is_told_once_and_the_same_client_goes_on(ker
 
 def test_who_hangs_up_ends_nobody_else_s_connection(kernel: Kernel, cluster: Stack) -> None:
     lost = re.compile("Remove worker|Remove client|Lost all workers")
-    before = lost.findall(scheduler_log(cluster))
+    before = lost.findall(cluster.log_of(SCHEDULER))
     assert kernel.run(HANG_UP) == "3\n"
-    assert lost.findall(scheduler_log(cluster)) == before
-
-
-def scheduler_log(stack: Stack) -> str:
-    return stack.container_of(SCHEDULER).logs().decode()
+    assert lost.findall(cluster.log_of(SCHEDULER)) == before
 
 
 def test_no_part_lets_in_who_has_no_certificate_of_the_cluster_s(
