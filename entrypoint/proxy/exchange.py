@@ -19,6 +19,7 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 
 from entrypoint.proxy.canonical import has_chunks, is_websocket
+from entrypoint.proxy.upstreams import UpstreamStream
 
 # An export to PDF, or a folder of a million files, takes Jupyter minutes before it says a word.
 ANSWER_SECONDS = 15 * 60.0
@@ -40,7 +41,7 @@ class Browser(Protocol):
 class Exchange(HTTPMessageDelegate):
     """Sends a request as it comes, while the answer is passed on as it comes: a lab may refuse an upload half-way."""
 
-    def __init__(self, stream: IOStream, browser: Browser, request: HTTPServerRequest) -> None:
+    def __init__(self, stream: UpstreamStream, browser: Browser, request: HTTPServerRequest) -> None:
         self.stream, self.browser = stream, browser
         self.is_head, self.is_chunked = request.method == "HEAD", has_chunks(request)
         self.may_switch = is_websocket(request)
@@ -64,6 +65,16 @@ class Exchange(HTTPMessageDelegate):
         """To be called for a request that has come whole, and for no other."""
         if self.is_chunked:
             await self.send(b"0\r\n\r\n")
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is over without a word of an answer."""
+        return self.answer.done() and not self.has_begun and not self.switched
+
+    @property
+    def is_unheard(self) -> bool:
+        """Whether it is over, and the lab has not heard the request to its end: it can't have done what is asked."""
+        return self.is_silent and self.stream.is_unread
 
     def close(self) -> None:
         self.stream.close()

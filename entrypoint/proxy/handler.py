@@ -17,7 +17,6 @@ from entrypoint.proxy.absent import BUSY, absent, broken, is_page
 from entrypoint.proxy.canonical import (
     BODY_BYTES_MAX,
     answer_headers,
-    has_body,
     is_between_door_and_lab,
     is_websocket,
     reason_to_refuse,
@@ -26,6 +25,7 @@ from entrypoint.proxy.canonical import (
 )
 from entrypoint.proxy.compression import Compressor, compressed, may_compress
 from entrypoint.proxy.exchange import Exchange
+from entrypoint.proxy.held import HeldBody, Room
 from entrypoint.proxy.open_connections import OpenConnections
 from entrypoint.proxy.refusals import RefusingHandler
 from entrypoint.proxy.splice import Splice
@@ -51,6 +51,7 @@ class Passage:
     logged_in: Callable[[HTTPServerRequest], str | None]
     address: Callable[[HTTPServerRequest], str]
     connections: OpenConnections = field(default_factory=OpenConnections)
+    room: Room = field(default_factory=Room)
     login_path: str = "/login"
 
 
@@ -64,6 +65,7 @@ class ProxyHandler(RefusingHandler):
         self.exchange: Exchange | None = None
         self.splice: Splice | None = None
         self.compressor: Compressor | None = None
+        self.held = HeldBody(self.passage.room)
         self.has_gone = self.is_lingering = False
 
     @property
@@ -118,6 +120,8 @@ class ProxyHandler(RefusingHandler):
         return self.exchange
 
     async def data_received(self, chunk: bytes) -> None:
+        if self.exchange:
+            self.held.add(chunk)
         if self.exchange and not self.exchange.answer.done():
             await self.exchange.send_body(chunk)
         elif not self.is_lingering:
@@ -140,11 +144,18 @@ class ProxyHandler(RefusingHandler):
     async def _answered(self, exchange: Exchange) -> Exchange:
         """The exchange when it is over; asks again, once, where a lab that was just going hung up without a word."""
         await exchange.answer
-        is_silent = not exchange.has_begun and not exchange.switched
-        if is_silent and self.request.method in ("GET", "HEAD") and not has_body(self.request) and not self.has_gone:
+        if self._may_ask_again(exchange):
             exchange = await self._ask()
+            for part in self.held.parts:
+                await exchange.send_body(part)
+            await exchange.send_end()
             await exchange.answer
         return exchange
+
+    def _may_ask_again(self, exchange: Exchange) -> bool:
+        """Whether nothing can come of it twice (RFC 9110, 9.2.2), and all that was asked is still there."""
+        is_harmless = exchange.is_unheard or (exchange.is_silent and self.request.method in ("GET", "HEAD"))
+        return is_harmless and self.held.is_whole and not self.has_gone
 
     def _conclude(self, exchange: Exchange, rest: bytes = b"") -> None:
         """Ends the answer as the lab has ended it."""
@@ -163,8 +174,9 @@ class ProxyHandler(RefusingHandler):
             self.stream.close()
 
     def _linger_no_more(self) -> None:
-        if self.exchange and not self.has_gone:
-            self._conclude(self.exchange)
+        exchange = self.exchange
+        if exchange and exchange.answer.done() and not self._may_ask_again(exchange) and not self.has_gone:
+            self._conclude(exchange)
 
     async def _splice(self, lab: IOStream, headers: HTTPHeaders) -> None:
         self.splice = Splice(self.detach(), lab)
@@ -227,10 +239,12 @@ class ProxyHandler(RefusingHandler):
         self._go()
 
     def on_finish(self) -> None:
+        self.held.let_go()
         self.passage.connections.leave(self)
 
     def _go(self) -> None:
         self.has_gone = True
+        self.held.let_go()
         self.passage.connections.leave(self)
         if self.exchange:
             self.exchange.close()

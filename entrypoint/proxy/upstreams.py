@@ -31,14 +31,29 @@ class UpstreamStream(IOStream):
 
     Jupyter refuses a long upload at its head, answers, and hangs up. tornado would take the failed write for the end
     of the connection, and drop the answer unread.
+
+    And where a Unix socket is closed with something unread in it, or before anybody has accepted the connection, Linux
+    says so to its other end (unix_release_sock in net/unix/af_unix.c).
     """
+
+    # Whether the other end has hung up on something that it will never read.
+    is_unread = False
 
     def write_to_fd(self, data: memoryview) -> int:
         try:
             written: int = super().write_to_fd(data)
             return written
         except (BrokenPipeError, ConnectionResetError):
+            self.is_unread = True
             return len(data)
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        try:
+            read: int | None = super().read_from_fd(buf)
+            return read
+        except ConnectionResetError:
+            self.is_unread = True
+            raise
 
 
 class Upstream:
@@ -55,7 +70,7 @@ class Upstream:
         self.path = path
         self.wait_seconds = wait_seconds
 
-    async def connect(self, is_wanted: Callable[[], bool] = lambda: True) -> IOStream:
+    async def connect(self, is_wanted: Callable[[], bool] = lambda: True) -> UpstreamStream:
         """A new connection, as soon as somebody listens.
 
         Raises:
