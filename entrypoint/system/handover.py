@@ -63,8 +63,9 @@ def hand_over_home(folder: Path, user: Owner) -> None:
                 os.fchmod(top, 0o755)
                 os.fchown(top, user.uid, user.gid)
     except OSError as error:
+        # The other server's start of the same moment may have been first, and this root may change nobody else's mode.
         # Of what is mounted read-only, or closed to the server's own root, `judge_home` tells.
-        if error.errno not in (errno.EROFS, errno.EACCES):
+        if folder.lstat().st_uid != user.uid and error.errno not in (errno.EROFS, errno.EACCES):
             raise unwritable(folder, error) from error
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack
+from tests.stacks import Stack, poll
 
 MakeStack = Callable[..., Stack]
 THEME = "settings/@jupyterlab/apputils-extension:themes"
@@ -36,7 +36,10 @@ def restore(stack: Stack, archive: Path, *options: str) -> subprocess.CompletedP
     """As the README has it: the kernels' server runs, and the two others don't."""
     stack.compose("up", "-d", "--no-build", "kernels")
     stack.compose("stop", "workhorse", "lab")
-    return restore_now(stack, archive, *options)
+    result = restore_now(stack, archive, *options)
+    # It starts anew to open what was restored, and Compose gives up on whoever is away for that moment.
+    poll(lambda: stack.kernels.attrs["State"]["Health"]["Status"] == "healthy" or None, wanted="the kernels' server")
+    return result
 
 
 def restore_now(stack: Stack, archive: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import struct
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -24,7 +28,7 @@ from entrypoint.system.identity import (
     find_identity,
     is_user_namespace,
 )
-from entrypoint.system.privileges import become_for_good, empty_capabilities
+from entrypoint.system.privileges import CAPABILITY_VERSION_3, become_for_good, empty_capabilities
 from tests.deep import deep_folder
 from tests.swaps import swapping
 from tests.users import as_user
@@ -35,6 +39,14 @@ ROOT = Owner(0, 0)
 # As home and state belong to root before the first start.
 NEW_VOLUME = Path("/")
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
+
+
+def take_capabilities_of_the_servers() -> None:
+    """Leaves this process what docker-compose.yml gives both Jupyter servers' starts (linux/capability.h)."""
+    chown, setgid, setuid, setpcap = 0, 6, 7, 8
+    kept = sum(1 << capability for capability in (chown, setgid, setuid, setpcap))
+    header, sets = struct.pack("Ii", CAPABILITY_VERSION_3, 0), struct.pack("6I", kept, kept, 0, 0, 0, 0)
+    assert ctypes.CDLL(None).capset(header, sets) == 0
 
 
 def test_a_container_started_as_somebody_runs_as_that_one(tmp_path: Path) -> None:
@@ -206,6 +218,28 @@ def test_a_home_is_given_away_only_while_it_is_empty(tmp_path: Path) -> None:
     (tmp_path / "work").touch()
     hand_over_home(tmp_path, Owner(2000, 2000))
     assert tmp_path.stat().st_uid == 1000
+
+
+@needs_root
+@pytest.mark.parametrize("step", ["listdir", "fchmod", "fchown"])
+def test_a_home_that_two_starts_give_away_at_once_is_given_away(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hand_over_as_second() -> tuple[int, int]:
+        take_capabilities_of_the_servers()
+        monkeypatch.setattr(os, step, first_comes_before(getattr(os, step)))
+        hand_over_home(home, FALLBACK)
+        return home.stat().st_uid, home.stat().st_mode & 0o777
+
+    def first_comes_before(plain: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            monkeypatch.undo()
+            hand_over_home(home, FALLBACK)
+            return plain(*arguments)
+
+        return call
+
+    with TemporaryDirectory() as name:
+        home = Path(name)
+        assert as_user(0, 0, hand_over_as_second) == [1000, 0o755]
 
 
 @needs_root
