@@ -10,7 +10,8 @@ import yaml
 
 from tests.clients import Client
 from tests.conftest import PASSWORD
-from tests.stacks import Stack, poll
+from tests.stack.test_faults import started_at
+from tests.stacks import KERNELS, Stack, poll
 
 MakeStack = Callable[..., Stack]
 THEME = "settings/@jupyterlab/apputils-extension:themes"
@@ -36,9 +37,11 @@ def restore(stack: Stack, archive: Path, *options: str) -> subprocess.CompletedP
     """As the README has it: the kernels' server runs, and the two others don't."""
     stack.compose("up", "-d", "--no-build", "kernels")
     stack.compose("stop", "workhorse", "lab")
+    before = started_at(stack, KERNELS)
     result = restore_now(stack, archive, *options)
-    # It starts anew to open what was restored, and Compose gives up on whoever is away for that moment.
-    poll(lambda: stack.kernels.attrs["State"]["Health"]["Status"] == "healthy" or None, wanted="the kernels' server")
+    if not result.returncode:
+        # It starts anew to open what was restored, and Compose gives up on whoever is away for that moment.
+        poll(lambda: started_at(stack, KERNELS) != before or None, wanted="another start of the kernels' server")
     return result
 
 
