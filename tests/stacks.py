@@ -196,6 +196,13 @@ class Stack:
         with closing(docker.from_env()) as client:
             return client.containers.list(all=True, ignore_removed=True, filters={"label": label})
 
+    def remove(self) -> None:
+        """All that is the stack's, networks of an earlier Workhorse too, of which `down` knows nothing."""
+        self.compose("down", "-v", "-t", "1", check=False)
+        with closing(docker.from_env()) as client:
+            for network in client.networks.list(filters={"label": f"com.docker.compose.project={self.project}"}):
+                network.remove()
+
     def authority(self) -> Path:
         """The private authority's certificate, as a person fetches it to trust it."""
         path = self.folder / "workhorse-ca.pem"
@@ -259,7 +266,7 @@ def prepared(stack: Stack) -> Iterator[Stack]:
     try:
         yield stack
     finally:
-        stack.compose("down", "-v", "-t", "1", check=False)
+        stack.remove()
 
 
 def start_container(
