@@ -1,8 +1,9 @@
 """Hears what a kernel says, once for all who listen, in bounded memory however much it is and however busy the server.
 
 ZeroMQ bounds by number what waits for a listener, and a message may be of any size. So what has come is taken in and
-counted in bytes, and is passed on bit by bit, between all else that the server does. Of more, the kernel waits with it
-(image/ipython_kernel_config.py), as a program does that writes into a pipe.
+counted in bytes, and is passed on bit by bit, between all else that the server does; prints that wait one behind the
+other are passed on as one (`printing.py`). Of more, the kernel waits with it (image/ipython_kernel_config.py), as a
+program does that writes into a pipe.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import zmq
+from jupyter_client.session import Session
 from tornado.log import app_log
 from zmq.eventloop.zmqstream import ZMQStream
 
-# The parts of a message, as they came by the socket.
-Message = list[bytes]
+from entrypoint.kernels.printing import Message, joined
+
 # Of what waits to be passed on, of one kernel: thousands of short lines, whose kernel need not wait.
 BYTES_MAX = 8 << 20
 # What Python takes for a message besides.
@@ -44,6 +46,9 @@ class _Waiting:
         self._messages.append((size, message))
         self.bytes += size
 
+    def next(self) -> Message | None:
+        return self._messages[0][1] if self._messages else None
+
     def take(self) -> Message:
         size, message = self._messages.popleft()
         self.bytes -= size
@@ -59,10 +64,11 @@ class Hearing:
 
     Args:
         stream: Subscribed to the kernel's output channel.
+        session: By which the kernel signs what it says.
     """
 
-    def __init__(self, stream: ZMQStream) -> None:
-        self.stream = stream
+    def __init__(self, stream: ZMQStream, session: Session) -> None:
+        self.stream, self.session = stream, session
         self.listeners: list[Listener] = []
         self._waiting = _Waiting()
         # Whether it goes on with what waits by itself.
@@ -126,7 +132,7 @@ class Hearing:
 
     def _pass_on(self, end: float) -> None:
         while self._waiting and time.monotonic() < end:
-            message = self._waiting.take()
+            message = joined(self.session, self._waiting.take(), self._waiting.next, self._waiting.take)
             for listener in tuple(self.listeners):
                 listener.take(message)
 

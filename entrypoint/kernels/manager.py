@@ -92,7 +92,7 @@ class ExpendableKernel(ServerKernelManager):
         # Connecting settles it for a socket, so it has to be the context's default at that moment.
         self.context.sockopts[zmq.RCVHWM] = HEARD_MAX
         try:
-            self.hearing = Hearing(super().connect_iopub())
+            self.hearing = Hearing(super().connect_iopub(), self.session)
         finally:
             del self.context.sockopts[zmq.RCVHWM]
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import zmq
+from jupyter_client.session import Session
 from zmq.eventloop.zmqstream import ZMQStream
 
 from entrypoint.kernels.hearing import BYTES_MAX, Hearing, Listener
@@ -33,7 +34,7 @@ async def kernel() -> AsyncIterator[tuple[Hearing, zmq.Socket[bytes]]]:
         hears.connect(says.getsockopt_string(zmq.LAST_ENDPOINT))
         # The subscription.
         await asyncio.to_thread(says.recv)
-        hearing = Hearing(ZMQStream(hears))
+        hearing = Hearing(ZMQStream(hears), Session())
         try:
             yield hearing, says
         finally:
