@@ -44,7 +44,7 @@ def clone(own_stack: MakeStack) -> Iterator[Stack]:
     (stack.folder / "docker-compose.override.yml").write_text(f"services: {{{images}}}\n")
     yield stack
     # An image that a container still uses would stay behind without its name.
-    stack.compose("down", "-v", "-t", "1", check=False)
+    stack.remove()
     subprocess.run(["docker", "rmi", "-f", *CLONED.values()], check=False, capture_output=True)
 
 
