@@ -2,7 +2,7 @@
 
 ZeroMQ bounds by number what waits for a listener, and a message may be of any size. So what has come is taken in and
 counted in bytes, and is passed on bit by bit, between all else that the server does; prints that wait one behind the
-other are passed on as one (`printing.py`). Of more, the kernel waits with it (image/ipython_kernel_config.py), as a
+other are passed on as one (`prints.py`). Of more, the kernel waits with it (image/ipython_kernel_config.py), as a
 program does that writes into a pipe.
 """
 
@@ -20,7 +20,7 @@ from jupyter_client.session import Session
 from tornado.log import app_log
 from zmq.eventloop.zmqstream import ZMQStream
 
-from entrypoint.kernels.printing import Message, joined
+from entrypoint.kernels.prints import Message, joined
 
 # Of what waits to be passed on, of one kernel: thousands of short lines, whose kernel need not wait.
 BYTES_MAX = 8 << 20

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from jupyter_client.session import Session
 
-from entrypoint.kernels import printing
-from entrypoint.kernels.printing import Message, joined
+from entrypoint.kernels import prints
+from entrypoint.kernels.prints import Message, joined
 
 KEY = b"of this kernel"
 PARENT = {"msg_id": "1", "msg_type": "execute_request"}
@@ -92,15 +92,15 @@ def test_one_that_waits_alone_is_passed_on_as_it_came() -> None:
 
 
 def test_what_is_joined_is_no_longer_than_it_has_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printing, "CHARACTERS_MAX", 4)
+    monkeypatch.setattr(prints, "CHARACTERS_MAX", 4)
     passed = [read(each)["content"]["text"] for each in passed_on(*map(line, ["ab", "cde", "f", "ghijkl", "m"]))]
     assert passed == ["abcde", "fghijkl", "m"]
-    monkeypatch.setattr(printing, "MESSAGES_MAX", 3)
+    monkeypatch.setattr(prints, "MESSAGES_MAX", 3)
     assert [read(each)["content"]["text"] for each in passed_on(*map(line, ["a", "", "", "", "b"]))] == ["a", "b"]
 
 
 def test_whatever_is_said_comes_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printing, "CHARACTERS_MAX", 50)
+    monkeypatch.setattr(prints, "CHARACTERS_MAX", 50)
     chance = random.Random(1)  # noqa: S311  # nothing secret
     for _ in range(100):
         kinds = [(chance.choice(["stdout", "stderr"]), chance.choice([PARENT, OTHER])) for _ in range(60)]
