@@ -132,13 +132,18 @@ class Stack:
     def log_of(self, *services: str) -> str:
         return "".join(_log_of(each) for service in services for each in self.containers_of(service))
 
-    def told(self, text: str) -> str:
-        """The log, as soon as it holds a text: it passes the engine, so that an effect may be seen before its line."""
+    def told(self, *texts: str, seconds: float = READY_SECONDS) -> str:
+        """The log, as soon as it holds these texts: it passes the engine line by line, later than what it tells of."""
 
         def found() -> str | None:
-            return log if text in (log := self.log()) else None
+            log = self.log()
+            return log if all(text in log for text in texts) else None
 
-        return poll(found, wanted=f"a line with '{text}'")
+        return poll(found, seconds, f"lines with {texts}")
+
+    def line(self, text: str) -> str:
+        """The first line of the log that holds a text, as soon as there is one."""
+        return next(line for line in self.told(text).splitlines() if text in line)
 
     def workhorse(self, *arguments: str, check: bool = True) -> str:
         return self.compose("exec", "-T", DOOR, "workhorse", *arguments, check=check).stdout
@@ -210,8 +215,7 @@ class Stack:
         return path
 
     def generated_password(self) -> str:
-        line = next(line for line in self.log().splitlines() if "made up now" in line)
-        return line.split()[1]
+        return self.line("made up now").split()[1]
 
     def in_state_volume(self, script: str, *options: str) -> str:
         """Runs a shell script as root over the state volume, while the door is stopped."""

@@ -374,9 +374,7 @@ def test_what_somebody_changes_while_nobody_looks_is_neither_overwritten_nor_los
     assert outputs_in(notebooks["edited"]) == []
     assert not notebooks["deleted"].exists()
     assert not notebooks["renamed"].exists()
-    is_told = "'deleted.ipynb' was deleted"
-    log = poll(lambda: stack.log() if is_told in stack.log() else None, seconds=WRITTEN_SECONDS, wanted="a line")
-    assert "'edited.ipynb' was changed while its cells ran" in log
+    stack.told("'deleted.ipynb' was deleted", "'edited.ipynb' was changed while its cells ran", seconds=WRITTEN_SECONDS)
 
 
 def record(stack: Stack) -> str:

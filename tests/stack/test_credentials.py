@@ -109,7 +109,7 @@ services:
       - {stack.folder}/replaces.pth:{packages}/replaces.pth:ro
 """)
     stack.up()
-    poll(lambda: SIGNED_OUT in stack.log(), wanted="the new password")
+    stack.told(SIGNED_OUT)
     with visitor(stack, stack.authority()) as client:
         assert client.login(stack.generated_password()).status_code == 401
         assert client.login(PASSWORD).status_code == 302
@@ -153,4 +153,4 @@ def test_a_personal_setting_opens_no_door_and_is_named(own_stack: MakeStack, sec
         assert client.login(PASSWORD).status_code == 302
         assert client.run("print(1)") == "1\n"
     for name in set(PERSONAL[section]) & {"identity_provider_class", "allow_unauthenticated_access", "sock"}:
-        assert f"{section}.{name} in {folder} is overruled: Workhorse decides it." in stack.log()
+        stack.told(f"{section}.{name} in {folder} is overruled: Workhorse decides it.")

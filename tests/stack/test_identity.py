@@ -48,7 +48,7 @@ def test_root_s_folder_as_cloned_is_given_to_the_first_user_with_what_the_clone_
     readme.touch()
     stack.up()
     assert owner(stack.repositories) == (1000, 1000)
-    assert "./repositories was root's, and now belongs to user 1000" in stack.log()
+    stack.told("./repositories was root's, and now belongs to user 1000")
     assert owner(readme) == (1000, 1000)
     assert owner(write_a_file(stack)) == (1000, 1000)
 
@@ -60,9 +60,10 @@ def test_root_s_files_are_left_alone_and_the_command_is_told(own_stack: MakeStac
     precious.touch()
     stack.up()
     assert owner(stack.repositories) == owner(precious) == (0, 0)
-    for text in (stack.log(), stack.workhorse("status")):
-        assert "belongs to root (mode 0755), and the server runs as user 1000" in text
-        assert "sudo chown -R 1000:1000 './repositories'" in text
+    told = ("belongs to root (mode 0755), and the server runs as user 1000", "sudo chown -R 1000:1000 './repositories'")
+    stack.told(*told)
+    status = stack.workhorse("status")
+    assert all(text in status for text in told)
 
 
 def test_another_owner_later_is_told_how_to_hand_the_home_over(own_stack: MakeStack) -> None:
@@ -73,8 +74,8 @@ def test_another_owner_later_is_told_how_to_hand_the_home_over(own_stack: MakeSt
     os.chown(stack.repositories, 2000, 2000)
     (stack.repositories / "work.ipynb").touch()
     stack.compose("restart", LAB, KERNELS)
-    told = poll(lambda: next((line for line in stack.log().splitlines() if "hand the home over" in line), None))
-    assert "belongs to user 1000, and the notebooks' folder to user 2000" in stack.log()
+    told = stack.line("hand the home over")
+    stack.told("belongs to user 1000, and the notebooks' folder to user 2000")
     stack.compose(*told.split("docker compose ")[1].split())
     stack.compose("restart", LAB, KERNELS)
     stack.up()
@@ -90,9 +91,8 @@ def test_a_home_that_is_closed_to_its_owner_is_told_with_the_command_that_opens_
     stack.compose("stop", "-t", "1")
     stack.in_home_volume("chmod 000 /home")
     stack.compose("up", "-d", "--no-build")
-    log = stack.told("The home volume is closed to its own owner (mode 0000).")
-    assert "belongs to user" not in log
-    told = next(line for line in log.splitlines() if "To open it: " in line)
+    told = stack.line("To open it: ")
+    assert "belongs to user" not in stack.told("The home volume is closed to its own owner (mode 0000).")
     stack.compose(*told.split("docker compose ")[1].split())
     stack.up()
     assert owner(write_a_file(stack)) == (1000, 1000)
@@ -131,8 +131,8 @@ def in_user_namespace(stack: Stack, script: str, image: str = LAB_IMAGE) -> str:
 
 
 @contextmanager
-def lab_in_user_namespace(stack: Stack) -> Iterator[Callable[[], str]]:
-    """A lab that serves there, without a door; yields what tells its log."""
+def lab_in_user_namespace(stack: Stack) -> Iterator[Callable[[str], str]]:
+    """A lab that serves there, without a door; yields what tells its log, as soon as it holds a text."""
     name = f"{stack.project}-namespace"
     # Its log is what counts, so it starts without what only a real Compose project gives it.
     subprocess.run(user_namespace(stack, START, LAB_IMAGE, "-d", "--name", name), check=True, capture_output=True)
@@ -141,13 +141,18 @@ def lab_in_user_namespace(stack: Stack) -> Iterator[Callable[[], str]]:
         logs = ["docker", "logs", name]
         return subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
 
+    def told(text: str) -> str:
+        return poll(lambda: said if text in (said := log()) else None, wanted=text)
+
     try:
-        poll(lambda: "/lab?token=" in log() or None, wanted="the address of a JupyterLab without a door")
-        yield log
+        told(ITS_ADDRESS)
+        yield told
     finally:
         subprocess.run(["docker", "rm", "-f", name], check=True, capture_output=True)
 
 
+# That of a JupyterLab without a door, with its token.
+ITS_ADDRESS = "/lab?token="
 START, DOOR_START = (f"/opt/server/bin/python -I -m entrypoint.{each}" for each in ("lab", "door"))
 
 
@@ -159,17 +164,17 @@ def test_root_of_a_user_namespace_is_the_person(own_stack: MakeStack) -> None:
     assert in_user_namespace(stack, f"{DOOR_START} id -u", IMAGE).splitlines()[-1] == "0"
     in_user_namespace(stack, f"{START} touch /repositories/made.txt")
     assert owner(stack.repositories / "made.txt") == (0, 0)
-    with lab_in_user_namespace(stack) as log:
-        assert "Nothing can be saved" not in log()
+    with lab_in_user_namespace(stack) as told:
+        assert "Nothing can be saved" not in told(ITS_ADDRESS)
 
 
 def test_a_mode_that_keeps_out_the_person_is_told_in_a_user_namespace(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     os.chown(stack.repositories, 0, 0)
     stack.repositories.chmod(0o555)
-    with lab_in_user_namespace(stack) as log:
-        assert "Nothing can be saved: the mode of /repositories (0555) keeps out its own owner." in log()
-        assert "chmod u+rwx '/repositories'" in log()
+    with lab_in_user_namespace(stack) as told:
+        told("Nothing can be saved: the mode of /repositories (0555) keeps out its own owner.")
+        told("chmod u+rwx '/repositories'")
     refused = in_user_namespace(stack, f"{START} bash -c 'touch /repositories/x 2>&1 || true'")
     assert "Permission denied" in refused
 
@@ -180,9 +185,9 @@ def test_a_folder_of_another_is_told_in_a_user_namespace_and_the_server_is_still
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     os.chown(stack.repositories, 1000, 1000)
     assert in_user_namespace(stack, f"{START} id -u").splitlines()[-1] == "0"
-    with lab_in_user_namespace(stack) as log:
-        assert "belongs to another user than the one who runs Docker" in log()
-        assert "sudo chown -R $(id -u):$(id -g) '/repositories'" in log()
+    with lab_in_user_namespace(stack) as told:
+        told("belongs to another user than the one who runs Docker")
+        told("sudo chown -R $(id -u):$(id -g) '/repositories'")
     assert owner(stack.repositories) == (1000, 1000)
 
 
@@ -190,10 +195,9 @@ def test_a_folder_that_keeps_out_its_owner_is_told_with_the_command_that_mends_i
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.repositories.chmod(0o555)
     stack.up()
-    for text in (stack.log(), stack.workhorse("status")):
-        assert "(0555) keeps out its own owner" in text
-    told = next(line for line in stack.log().splitlines() if "u+rwx" in line)
-    command = told.partition("On the host: ")[2]
+    stack.told("(0555) keeps out its own owner")
+    assert "(0555) keeps out its own owner" in stack.workhorse("status")
+    command = stack.line("u+rwx").partition("On the host: ")[2]
     subprocess.run(["sh", "-c", command], cwd=stack.folder, check=True)
     assert "Nothing can be saved" not in stack.workhorse("status")
     assert owner(write_a_file(stack)) == (1000, 1000)
@@ -203,8 +207,8 @@ def test_a_read_only_folder_is_told(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.override((LAB, KERNELS), "volumes:", "  - ./repositories:/repositories:ro")
     stack.up()
-    for text in (stack.log(), stack.workhorse("status")):
-        assert "is mounted read-only" in text
+    stack.told("is mounted read-only")
+    assert "is mounted read-only" in stack.workhorse("status")
 
 
 def test_a_command_of_one_s_own_runs_as_the_person(own_stack: MakeStack) -> None:
@@ -251,7 +255,7 @@ def test_a_disk_that_is_not_mounted_yet_is_told_and_its_mount_point_left_as_it_i
     os.chown(stack.repositories, whose, whose)
     stack.compose("up", "-d", "--no-build", "--force-recreate", "--wait")
     assert owner(stack.repositories) == (whose, whose)
-    assert told in stack.log()
+    stack.told(told)
     assert told in stack.workhorse("status")
     stack.repositories.rmdir()
     disk.rename(stack.repositories)

@@ -166,7 +166,7 @@ def test_a_kernel_whose_python_is_not_here_is_left_out_and_told_once(stack: Stac
     stack.shell(kernel_in("/repositories/foreign/other/.venv", "python3"))
     poll(lambda: any("foreign/other" in text for text in client.news()) or None, 20, "the other's notice")
     assert told in client.news()
-    assert stack.log().count(reason) == 1
+    assert stack.told(reason).count(reason) == 1
     stack.shell("rm -r /repositories/foreign")
 
 

@@ -55,7 +55,7 @@ def test_half_of_an_extension_is_told_once_and_kept_out_of_the_page(stack: Stack
     assert git.startswith("jupyterlab_git can't work from here: half of it has to be in JupyterLab's server")
     assert "workhorse extension install jupyterlab_git;" in git
     assert pack.startswith("jupyterlab-language-pack-de-de does nothing here")
-    assert stack.log().count("jupyterlab_git can't work from here") == 1
+    assert stack.told("jupyterlab_git can't work from here").count("jupyterlab_git can't work from here") == 1
     assert "ATTENTION     The kernels' server says: jupyterlab_git can't work from here" in stack.workhorse("status")
     stack.shell(f"rm -r {PACK} ~/venv/share/jupyter/labextensions ~/venv/etc/jupyter")
     assert client.news() == []

@@ -218,8 +218,9 @@ def test_a_restart_asks_nobody_before_the_time(lab: Lab) -> None:
     before, orders = lab.settled_attempts(LAB, TWO, LOST), lab.pebble.orders()
     lab.restart()
     # The log of the new start tells it again.
-    assert f"{LOST}: attempt 2 at " in " ".join(lab.stack.door_log()[lab.said :].split())
-    poll(lambda: f"{LOST}: attempt 2 at " in lab.status() or None, wanted="the certificates' report")
+    told = f"{LOST}: attempt 2 at "
+    poll(lambda: told in " ".join(lab.stack.door_log()[lab.said :].split()) or None, wanted="what the start tells")
+    poll(lambda: told in lab.status() or None, wanted="the certificates' report")
     assert lab.attempts() == before
     assert lab.pebble.orders() == orders
 

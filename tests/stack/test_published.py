@@ -55,5 +55,5 @@ def test_what_is_edited_beside_published_images_is_told_before_and_after_the_sta
         assert TOLD in refused.stderr
         assert "docker compose up -d --build" in refused.stderr
         stack.compose("restart", "-t", "1", "workhorse")
-        assert TOLD in stack.told(TOLD)
+        stack.told(TOLD)
         assert TOLD in stack.workhorse("status")

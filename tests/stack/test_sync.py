@@ -200,7 +200,8 @@ def test_what_a_notebook_links_to_is_followed_by_nobody(server: SyncStack, ada: 
         found = subprocess.run(["grep", "-rl", key, ada.folder], capture_output=True, text=True, check=False)
         assert found.stdout == ""
         assert os.readlink(ada.folder / "key.pem") == "/run/workhorse/server/syncthing/key.pem"
-        assert f"ID: {server.workhorse('sync').partition('Device ID')[2].split()[0]}" in server.sync_log()
+        device = server.workhorse("sync").partition("Device ID")[2].split()[0]
+        poll(lambda: f"ID: {device}" in server.sync_log() or None, wanted="its name in the log")
     finally:
         server.shell("cd /repositories && rm -rf key.pem config .stversions .stignore", user=str(OWNER[0]))
         server.write(".stignore", own)

@@ -53,7 +53,7 @@ def test_an_added_name_is_served_and_a_local_one_needs_no_new_trust(own_stack: C
     trusted = stack.authority().read_text()
     stack.set(SERVER_NAMES="lab.example.org,printer.local,10.1.2.3")
     stack.up()
-    assert "The old one: it doesn't name printer.local, 10.1.2.3." in stack.log()
+    stack.told("The old one: it doesn't name printer.local, 10.1.2.3.")
     assert stack.authority().read_text() == trusted
     for name in ("printer.local", "10.1.2.3", "lab.example.org"):
         handshake(stack, stack.folder / "workhorse-ca.pem", name).close()
@@ -62,7 +62,7 @@ def test_an_added_name_is_served_and_a_local_one_needs_no_new_trust(own_stack: C
 def test_the_log_tells_where_to_go_and_whom_to_trust(stack: Stack, authority: Path) -> None:
     command = ["openssl", "x509", "-in", str(authority), "-noout", "-fingerprint", "-sha256"]
     fingerprint = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().split("=")[1]
-    for text in (stack.log(), stack.workhorse("status")):
+    for text in (stack.told("as you set it"), stack.workhorse("status")):
         assert "".join(line.strip() for line in text.splitlines() if line.count(":") > 14) == fingerprint
         assert f"https://localhost:{stack.port}" in text
         assert "./repositories" in text

@@ -174,9 +174,8 @@ def test_personal_settings_apply_and_env_wins(own_stack: Callable[..., Stack]) -
                 """"PasswordIdentityProvider": {"hashed_password": ""}}' > mine.json""")  # fmt: skip
     stack.compose("restart", "lab", "kernels")
     stack.up()
-    assert "ServerApp.port in ~/.jupyter/jupyter_server_config.d is overruled" in stack.log()
-    assert "ServerApp.base_url in" in stack.log()
-    assert "ServerApp.certfile in" in stack.log()
+    stack.told("ServerApp.port in ~/.jupyter/jupyter_server_config.d is overruled")
+    stack.told("ServerApp.base_url in", "ServerApp.certfile in")
     with Client(stack.url, stack.authority()) as client:
         assert client.login("").status_code == 401
         assert client.login(PASSWORD).status_code == 302
