@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,6 +188,13 @@ def write_as(user: tuple[int, int], path: Path, content: bytes | str) -> Path:
     os.chown(half, *user)
     half.replace(path)
     return path
+
+
+def content_of(path: Path) -> bytes | None:
+    """What a file holds; None where there is none at this moment, as while Syncthing puts another in its place."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    return None
 
 
 def arrives(path: Path, content: bytes | str, seconds: float = STEP_SECONDS) -> float:

@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 from tests.browser.conftest import DESKTOP, import_authority, launch, new_page
 from tests.browser.lab import Lab, write_notebook
 from tests.conftest import PASSWORD
-from tests.laptops import Laptop, SyncStack, paired_laptop, serving, write_as
+from tests.laptops import STEP_SECONDS, Laptop, SyncStack, arrives, paired_laptop, serving, write_as
+from tests.stacks import poll
 
 OF_THE_LAPTOP, OF_THE_PAGE = "of_the_laptop = 1", "of_the_page = 2"
 
@@ -59,10 +60,9 @@ def text_of(notebook: Path, code: str) -> str:
 
 def edit(laptop: Laptop, name: str, code: str) -> float:
     """Saves a notebook on the laptop with another text in its last cell, as an editor does; returns when."""
-    deadline = time.monotonic() + 60
-    while not (laptop.folder / name).exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    laptop.write(name, text_of(laptop.folder / name, code))
+    there = laptop.folder / name
+    poll(lambda: there.exists() or None, STEP_SECONDS, str(there))
+    laptop.write(name, text_of(there, code))
     return time.monotonic()
 
 
@@ -147,10 +147,9 @@ def test_a_page_s_own_saves_warn_of_nothing(lab: Lab, ada: Laptop) -> None:
     for number in range(5):
         type_into_last_cell(lab, f"number = {number}")
         lab.save()
-        edited = f"number = {number}"
-        deadline = time.monotonic() + 60
-        while edited not in (ada.folder / notebook.name).read_text() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        saved = notebook.read_text()
+        assert f"number = {number}" in saved
+        arrives(ada.folder / notebook.name, saved)
     type_into_last_cell(lab, "unsaved = 1")
     # As long as several looks take: whatever would be told, would be there.
     with lab.page.expect_response(lambda answer: "/api/contents/own.ipynb?content=0" in answer.url):

@@ -14,6 +14,7 @@ from tests.browser.lab import ARTEFACTS, Lab, screenshot, visit, write_notebook
 from tests.browser.test_login import PHONE, is_within_the_screen
 from tests.browser.test_notebooks import SLIDER
 from tests.conftest import PASSWORD
+from tests.laptops import arrives
 from tests.stacks import Stack, poll
 
 # As a phone's browser names itself.
@@ -151,7 +152,7 @@ def upload(phone: Page, stack: Stack) -> None:
         phone.get_by_role("button", name="Upload").tap()
     chooser.value.set_files(photo)
     expect(phone.get_by_text(photo.name, exact=True)).to_be_visible()
-    poll(lambda: (stack.repositories / photo.name).read_bytes() == PHOTO.read_bytes() or None, wanted="the photo")
+    arrives(stack.repositories / photo.name, PHOTO.read_bytes())
 
 
 def log_out(phone: Page) -> None:

@@ -18,6 +18,7 @@ from tests.laptops import (
     Laptop,
     SyncStack,
     arrives,
+    content_of,
 )
 from tests.stacks import DOOR, KERNELS, LAB, REPOSITORY, poll
 
@@ -67,8 +68,8 @@ def test_what_was_edited_apart_is_kept_twice_on_both_sides_and_told(server: Sync
     ada.start()
 
     def both(folder: Path) -> bool | None:
-        contents = {path.read_text() for path in folder.glob("k*.ipynb")}
-        return contents == {"of the laptop", "of the server"} or None
+        contents = {content_of(path) for path in folder.glob("k*.ipynb")}
+        return contents == {b"of the laptop", b"of the server"} or None
 
     for side in (server.repositories, ada.folder):
         poll(lambda folder=side / "apart": both(folder), STEP_SECONDS, "both versions")  # type: ignore[misc]

@@ -33,6 +33,7 @@ from tests.laptops import (
     Laptop,
     SyncStack,
     arrives,
+    content_of,
     laptop_in,
     new_sync_stack,
     pair,
@@ -183,7 +184,7 @@ def test_whoever_is_killed_in_mid_transfer_leaves_nothing_half_written(server: S
             container = server.container_of(SYNC)
             container.kill()
             container.start()
-        assert hashlib.sha256(path.read_bytes()).digest() in whole
+        assert hashlib.sha256(poll(lambda: content_of(path), wanted=str(path))).digest() in whole
         arrives(path, content)
     server.up()
     ada.wait_in_step()
@@ -209,9 +210,11 @@ def test_two_saves_at_the_same_second_lose_neither(server: SyncStack, ada: Lapto
 
 def are_kept(server: SyncStack, laptop: Laptop, texts: tuple[str, ...]) -> bool:
     """Whether each is in the notebook, or in a copy of it, on both sides or in a version that was kept."""
-    found = {path.read_text() for side in (server.repositories, laptop.folder) for path in side.rglob("same*.ipynb")}
-    is_same = (server.repositories / "same.ipynb").read_text() == (laptop.folder / "same.ipynb").read_text()
-    return is_same and all(any(f'"{text}"' in each for each in found) for text in texts)
+    folders = (server.repositories, laptop.folder)
+    found = [content_of(path) or b"" for folder in folders for path in folder.rglob("same*.ipynb")]
+    here, there = (content_of(folder / "same.ipynb") for folder in folders)
+    is_same = here is not None and here == there
+    return is_same and all(any(f'"{text}"'.encode() in each for each in found) for text in texts)
 
 
 def save_in_jupyter(client: Client, source: str) -> None:
