@@ -78,6 +78,12 @@ def asked(stack: Stack) -> list[str]:
     return [line for each in BEHIND for line in read(stack, each, ASKED).splitlines()]
 
 
+def forget_asked(stack: Stack) -> None:
+    """From here on counts what is asked."""
+    for each in BEHIND:
+        stack.shell_of(each)(f"rm -f {ASKED}")
+
+
 def read(stack: Stack, service: str, file: str) -> str:
     return stack.shell_of(service)(f"cat {file} 2>/dev/null || true")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -13,7 +14,7 @@ from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.stacks import IMAGE, KERNELS_IMAGE, LAB_IMAGE, Stack
 
-BROKEN = "workhorse-test-broken"
+BROKEN = f"workhorse-test-broken-{secrets.token_hex(4)}"
 
 
 @pytest.fixture(scope="module")
