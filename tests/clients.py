@@ -7,14 +7,17 @@ import select
 import ssl
 import time
 import uuid
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import websocket
 
-SECONDS = 30
+T = TypeVar("T")
+# Longer than the door makes anybody wait for who comes back behind it.
+SECONDS = 60
 
 
 class Client:
@@ -83,6 +86,17 @@ class Client:
         address = f"{self.url.replace('http', 'ws', 1)}/terminals/websocket/{terminal}"
         with closing(websocket_of(self, address)) as terminal_socket:
             terminal_socket.send(json.dumps(["stdin", text]))
+
+
+def unless_away(question: Callable[[], T | None]) -> Callable[[], T | None]:
+    """A question to poll, whose answer waits for a server that is being made anew."""
+
+    def asked() -> T | None:
+        with suppress(requests.RequestException):
+            return question()
+        return None
+
+    return asked
 
 
 def websocket_of(client: Client, address: str) -> websocket.WebSocket:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE_SECONDS = 5
+# Beyond what a busy machine's disk makes a server wait for that writes a certificate down.
+PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ def test_the_door_tells_the_addresses_of_the_env_file(stack: Stack) -> None:
 @pytest.mark.parametrize("command", AT_THE_DOOR)
 def test_a_terminal_is_told_the_line_for_the_host(stack: Stack, client: Client, command: str) -> None:
     """The door alone knows and changes what they are about."""
-    before = stack.door_shell(STATE)
+    # A login is written down beside its answer.
+    before = poll(lambda: state if "open-logins.json" in (state := stack.door_shell(STATE)) else None)
     printed = typed_in_a_terminal(client, command)
     assert f"docker compose exec workhorse workhorse {command}" in printed
     assert "exit status 1" in printed

@@ -76,7 +76,7 @@ def test_the_waits_of_one_address_grow_and_the_form_tells_them(proxied: Stack, t
         poll(lambda: guess(proxied, trusted, "203.0.113.1") == 401 or None, wanted="the end of the wait")
         assert time.monotonic() - told >= waits[-1] - 1
     assert waits == sorted(waits)
-    assert waits[-1] >= 3 * waits[0]
+    assert waits[-1] > waits[0]
 
 
 def test_the_right_password_is_refused_too_while_an_address_waits(proxied: Stack, trusted: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_crash_of_the_server_gives_no_guess_back(own_stack: MakeStack) -> None
     stack.up()
     authority = stack.authority()
     use_up(stack, authority)
-    refusal(stack, authority, at_least_seconds=30)
+    refusal(stack, authority, at_least_seconds=10)
     stack.compose("kill", "workhorse")
     stack.up()
     # However long that took: one guess may have become free, and it makes the next wait longer than the last.

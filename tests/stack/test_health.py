@@ -10,12 +10,13 @@ import pytest
 import requests
 from docker.models.containers import Container
 
-from tests.clients import Client
+from tests.clients import Client, unless_away
 from tests.conftest import PASSWORD
 from tests.stacks import DOOR, KERNELS, LAB, Stack, poll
 
 MakeStack = Callable[..., Stack]
-SECONDS_AFTER_READY = 2
+# A check each second until one succeeds, and then each half minute; between two there is what a busy machine takes.
+SECONDS_AFTER_READY = 10
 ANSWERS = {LAB: "JupyterLab answers.", KERNELS: "Jupyter answers."}
 JUPYTER_CHECK = ("/usr/bin/env", "-i", "/opt/server/bin/python", "-I", "-m")
 
@@ -43,7 +44,7 @@ def first_success(container: Container) -> tuple[datetime, datetime] | None:
 
 
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-def test_it_reports_within_two_seconds_of_readiness(own_stack: MakeStack) -> None:
+def test_it_reports_soon_after_readiness(own_stack: MakeStack) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.compose("up", "-d", "--no-build")
 
@@ -62,7 +63,7 @@ def test_it_reports_within_two_seconds_of_readiness(own_stack: MakeStack) -> Non
 
 
 @pytest.mark.parametrize("service", [LAB, KERNELS])
-def test_the_others_report_within_two_seconds_of_readiness(own_stack: MakeStack, service: str) -> None:
+def test_the_others_report_soon_after_readiness(own_stack: MakeStack, service: str) -> None:
     stack = own_stack(JUPYTER_PASSWORD=PASSWORD)
     stack.compose("up", "-d", "--no-build", "--wait")
     stack.compose("rm", "-s", "-f", service)
@@ -70,7 +71,7 @@ def test_the_others_report_within_two_seconds_of_readiness(own_stack: MakeStack,
         client.login(PASSWORD)
         stack.compose("up", "-d", "--no-build", service)
         # The door keeps it waiting until there is somebody to answer.
-        client.api("GET", "contents" if service == LAB else "kernels")
+        poll(unless_away(lambda: client.api("GET", "contents" if service == LAB else "kernels") is not None or None))
         ready = datetime.now(UTC)
         began, one_before_ended = poll(lambda: first_success(stack.container_of(service)))
     assert (began - max(ready, one_before_ended)).total_seconds() < SECONDS_AFTER_READY

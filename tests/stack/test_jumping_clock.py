@@ -84,10 +84,12 @@ def kept(stack: Stack) -> str:
 
 
 def jump(stack: Stack, clock: Clock, offset: str) -> None:
-    """Moves the clock, and waits until the server has a certificate for its time."""
+    """Moves the clock, and waits until the server serves a certificate for its time."""
     before = stack.log().count(RENEWED)
     clock.set(offset)
     poll(lambda: stack.log().count(RENEWED) > before, wanted="a certificate for that time")
+    # Which is said before it is made; the health check verifies it, by the same clock.
+    poll(lambda: "answers" in stack.workhorse("healthcheck", check=False) or None, wanted="that certificate")
 
 
 def visit(stack: Stack, authority: Path, offset: str) -> list[str]:

@@ -157,14 +157,14 @@ def test_a_kernel_whose_python_is_not_here_is_left_out_and_told_once(stack: Stac
     venv = "/repositories/foreign/.venv"
     stack.shell(f"{kernel_in(venv, 'python3')} && mkdir {venv}/bin && ln -s /home/ada/uv/python3.12 {venv}/bin/python")
     reason = f"its Python, '{venv}/bin/python', leads to '/home/ada/uv/python3.12', which isn't in the container"
-    told = poll(lambda: next((text for text in client.news() if "/foreign/" in text), None), 20, "the notice")
+    told = poll(lambda: next((text for text in client.news() if "/foreign/" in text), None), wanted="the notice")
     assert reason in told
     assert "conda create -n foreign python ipykernel" in told
     assert "foreign-python3" not in client.kernel_names()
     assert_not_started(client, "foreign-python3")
     # Another one shows that the list was made anew since.
     stack.shell(kernel_in("/repositories/foreign/other/.venv", "python3"))
-    poll(lambda: any("foreign/other" in text for text in client.news()) or None, 20, "the other's notice")
+    poll(lambda: any("foreign/other" in text for text in client.news()) or None, wanted="the other's notice")
     assert told in client.news()
     assert stack.told(reason).count(reason) == 1
     stack.shell("rm -r /repositories/foreign")
@@ -191,9 +191,10 @@ def test_oddities_where_kernels_are_looked_for_hold_up_nobody(stack: Stack, clie
 
     def are_all_told() -> bool | None:
         assert "python3" in client.kernel_names()
-        return all(re.search(f"{place}[^ ]* is left out: ", stack.log()) for place in places) or None
+        log = stack.log()
+        return all(re.search(f"{place}[^ ]* is left out: ", log) for place in places) or None
 
-    poll(are_all_told, 20, "a line about each")
+    poll(are_all_told, wanted="a line about each")
     assert client.run("print(1)") == "1\n"
     stack.shell("rm -r /repositories/odd ~/.local/share/jupyter/kernels/big ~/.conda/environments.txt")
 
@@ -310,6 +311,7 @@ def test_a_new_file_of_the_terminal_belongs_to_the_person(stack: Stack) -> None:
 LINES = 20_000
 PRINTING = f"""
 import os, time
+open('/repositories/waits', 'w')
 while not os.path.exists('/repositories/go'):
     time.sleep(0.1)
 with open('/repositories/printed', 'wb', 0) as printed:
@@ -322,6 +324,8 @@ with open('/repositories/printed', 'wb', 0) as printed:
 def test_a_cell_that_prints_while_the_server_is_busy_loses_no_line(stack: Stack, client: Client) -> None:
     kernel = client.start_kernel()
     request = kernel.send(PRINTING, cell="printing")
+    # The server has heard of it only once it runs.
+    poll(lambda: (stack.repositories / "waits").exists() or None, wanted="a cell that waits")
     # In brackets, or the shell would stop itself.
     server = "-f '[e]ntrypoint.kernels.server'"
     stack.shell(f"pkill -STOP {server}; touch /repositories/go")

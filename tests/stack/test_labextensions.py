@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients import SECONDS, Client
+from tests.clients import SECONDS, Client, unless_away
 from tests.stacks import Stack, poll
 
 GIT = {
@@ -32,8 +32,9 @@ NAMES = "jupyterlab-git jupyterlab-language-pack-de-DE jupyterlab-lsp"
 
 
 def page_config(client: Client) -> dict[str, Any]:
-    page = client.session.get(f"{client.url}/lab", timeout=30).text
-    found = re.search('<script id="jupyter-config-data" type="application/json">(.*?)</script>', page, re.DOTALL)
+    page = client.session.get(f"{client.url}/lab", timeout=SECONDS)
+    page.raise_for_status()
+    found = re.search('<script id="jupyter-config-data" type="application/json">(.*?)</script>', page.text, re.DOTALL)
     assert found
     config: dict[str, Any] = json.loads(found[1])
     return config
@@ -96,7 +97,7 @@ def test_extensions_with_a_half_in_the_server_work_and_kernels_run_on(stack: Sta
     kernel = client.start_kernel()
     kernel.run("kept = 42")
     assert "takes it up within a few seconds" in install(stack, NAMES)
-    poll(lambda: "@jupyterlab/git" in extensions_in(client) or None, wanted="jupyterlab-git in the page")
+    poll(unless_away(lambda: "@jupyterlab/git" in extensions_in(client) or None), wanted="jupyterlab-git in the page")
     assert {"nbdime-jupyterlab", "@jupyter-lsp/jupyterlab-lsp"} <= set(extensions_in(client))
     assert "@jupyterlab/git" not in page_config(client)["disabledExtensions"]
     stack.shell("git init -q /repositories/project")
@@ -129,17 +130,17 @@ def test_a_broken_extension_is_left_out_and_told(
     wheel(stack.repositories, name, source)
     install(stack, name)
     told = f"JupyterLab runs without the extension {name}: "
-    (line,) = poll(lambda: [each for each in client.news() if told in each], wanted="news of it")
+    (line,) = poll(unless_away(lambda: [each for each in client.news() if told in each]), wanted="news of it")
     assert reason in line
     stack.told(told)
     assert "JupyterLab on localhost" in page_config(client)["appName"]
     assert name in stack.shell("workhorse extension")
     # Which a restart keeps, and its removal mends.
     stack.compose("restart", "lab")
-    poll(lambda: client.session.get(f"{client.url}/lab", timeout=SECONDS).ok or None)
+    poll(unless_away(lambda: client.session.get(f"{client.url}/lab", timeout=SECONDS).ok or None))
     assert [each for each in client.news() if told in each]
     stack.shell(f"PIP_FIND_LINKS=/repositories workhorse extension remove {name}")
-    poll(lambda: [each for each in client.news() if told in each] == [] or None, wanted="no news of it")
+    poll(unless_away(lambda: [each for each in client.news() if told in each] == [] or None), wanted="no news of it")
 
 
 def test_the_page_names_its_server(client: Client) -> None:

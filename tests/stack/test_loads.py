@@ -37,6 +37,15 @@ READ_EVERY_SECONDS = 20
 FILES = 10_000
 ENDLESS_SECONDS = 10
 BOMB = "whole = b'x' * 2_000_000_000"
+# Goes off once it is told to, by a file of that name.
+WAITING_BOMB = (
+    """
+import os, time
+while not os.path.exists('/repositories/{go}'):
+    time.sleep(0.1)
+"""
+    + BOMB
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,12 +132,21 @@ def test_a_segfault_beside_a_kernel_out_of_memory_is_not_told_as_memory(stack: S
     other.shut_down()
 
 
+def leave_with_a_bomb(stack: Stack, kernel: Kernel, go: str, cell: str = "") -> str:
+    """Has a kernel run out of memory once nobody is there; returns the id of the request."""
+    request = kernel.send(WAITING_BOMB.format(go=go), cell)
+    # What is sent and left at once may never be heard.
+    poll(lambda: kernel.receive(SECONDS)["parent_header"].get("msg_id") == request or None, wanted="a cell that runs")
+    kernel.socket.close()
+    (stack.repositories / go).touch()
+    return request
+
+
 def test_a_kernel_out_of_memory_is_told_to_whoever_comes_first_if_nobody_was_there(
     stack: Stack, client: Client
 ) -> None:
     kernel, name = client.start_kernel(), client.kernel_names()["python3"]
-    request = kernel.send(BOMB)
-    kernel.socket.close()
+    request = leave_with_a_bomb(stack, kernel, "go-1")
     line = f"Kernel '{name}' {kernel.id}: Killed for memory: all notebooks together may take 1.0 GiB"
     stack.told(line)
     told = dict(shown(Kernel(client, kernel.id)))
@@ -315,10 +333,9 @@ def test_a_cell_that_prints_without_end_while_nobody_looks_takes_bounded_room(
 def test_a_cell_that_is_killed_for_memory_while_nobody_looks_says_so_in_its_notebook(
     client: Client, stack: Stack
 ) -> None:
-    notebook = write_notebook(stack.repositories / "bomb.ipynb", BOMB)
+    notebook = write_notebook(stack.repositories / "bomb.ipynb", WAITING_BOMB.format(go="go-2"))
     kernel = kernel_of(client, notebook)
-    kernel.send(BOMB, "code-0")
-    kernel.socket.close()
+    leave_with_a_bomb(stack, kernel, "go-2", "code-0")
     (told,) = poll(lambda: outputs_of(notebook), seconds=8 * SECONDS, wanted="the outputs in the notebook")
     assert "Killed for memory: all notebooks together may take 1.0 GiB" in "".join(told["text"])
     client.api("DELETE", f"kernels/{kernel.id}")
