@@ -32,6 +32,8 @@ class Follower {
     this.runs = new Map();
     // What comes while the server is being asked.
     this.early = null;
+    // By cell: the id of what was asked last.
+    this.asked = new WeakMap();
   }
 
   /** Takes down the messages from now on, until `show` says which of them are shown already. */
@@ -64,6 +66,7 @@ class Follower {
     setOutputs(cell, run);
     const { model } = cell;
     if (run.state === 'ended') {
+      closePrompts(cell);
       model.executionCount = run.count;
       model.executionState = 'idle';
       return;
@@ -72,6 +75,8 @@ class Follower {
     this.runs.set(run.id, { cell, seen: new Set(run.recent), count: run.count });
     if (run.prompt) {
       this.ask(cell, run.prompt);
+    } else {
+      closePrompts(cell);
     }
   }
 
@@ -154,8 +159,14 @@ class Follower {
     }
   }
 
+  /** What is asked already stays as it is: somebody may have begun to answer. */
   ask(cell, request) {
+    const { msg_id: id } = request.header;
+    if (prompts(cell).length && this.asked.get(cell) === id) {
+      return;
+    }
     closePrompts(cell);
+    this.asked.set(cell, id);
     const sendInputReply = (content, parent) => this.kernel.sendInputReply(content, parent);
     cell.outputArea.onInputRequest(request, { sendInputReply });
   }
@@ -191,11 +202,13 @@ function plain(value) {
   return value;
 }
 
+function prompts(cell) {
+  return cell.outputArea.widgets.filter(widget => widget.hasClass('jp-OutputArea-stdin-item'));
+}
+
 /** Somebody has answered elsewhere. */
 function closePrompts(cell) {
-  cell.outputArea.widgets
-    .filter(widget => widget.hasClass('jp-OutputArea-stdin-item'))
-    .forEach(widget => widget.dispose());
+  prompts(cell).forEach(widget => widget.dispose());
 }
 
 /** One open notebook. */
