@@ -56,5 +56,5 @@ def is_signed_out(client: Client) -> bool | None:
     """A question to poll: a sign-out ends every connection, the one that asks too."""
     try:
         return not client.is_logged_in() or None
-    except requests.ConnectionError:
+    except requests.RequestException:
         return None

@@ -30,6 +30,7 @@ DOOR, LAB, KERNELS = "workhorse", "lab", "kernels"
 SERVICES = (DOOR, LAB, KERNELS)
 FILES = (REPOSITORY / "docker-compose.yml", REPOSITORY / "tests" / "image.yml")
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+WORKERS_MAX = 16
 FIRST_PORT = 10_000
 EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _given_ports: set[int] = set()
@@ -49,11 +50,15 @@ def poll(question: Callable[[], T | None], seconds: float = READY_SECONDS, wante
 
 
 def free_port() -> int:
-    """Below those that the system hands to whoever asks, so that a stack which stops and starts finds it free again."""
+    """Below those that the system hands to whoever asks, so that a stack which stops and starts finds it free again.
+
+    Of those that run side by side each has ports of its own, which stay its own while nobody listens there.
+    """
     first_of_the_system_s = int(EPHEMERAL_PORTS.read_text().split()[0])
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
         port = FIRST_PORT + secrets.randbelow(first_of_the_system_s - FIRST_PORT)
-        if port not in _given_ports and _is_free(port):
+        if port % WORKERS_MAX == worker % WORKERS_MAX and port not in _given_ports and _is_free(port):
             _given_ports.add(port)
             return port
 

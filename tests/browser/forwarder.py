@@ -20,6 +20,7 @@ class Forwarder:
         self.port = free_port()
         self._listening: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._is_open = False
         # Whether what the server says goes nowhere, while its connections stand.
         self.is_dead = False
 
@@ -31,9 +32,11 @@ class Forwarder:
         asyncio.run_coroutine_threadsafe(self._close(), self.loop).result()
 
     async def _open(self) -> None:
+        self._is_open = True
         self._listening = await asyncio.start_server(self._forward, "localhost", self.port)
 
     async def _close(self) -> None:
+        self._is_open = False
         if self._listening:
             self._listening.close()
         for writer in self._writers:
@@ -43,7 +46,13 @@ class Forwarder:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             from_server, to_server = await asyncio.open_connection("localhost", self.target)
-            self._writers |= (both := {writer, to_server})
+            both = {writer, to_server}
+            # One that came while all were cut is cut too.
+            if not self._is_open:
+                for each in both:
+                    each.transport.abort()
+                return
+            self._writers |= both
             await asyncio.gather(self._pump(reader, to_server), self._pump(from_server, writer))
             self._writers -= both
 

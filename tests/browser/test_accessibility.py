@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, Playwright, ViewportSize
 
 from entrypoint.files.private import write_private
 from entrypoint.login.second_factor import new_second_factor, to_json
+from entrypoint.proxy import refusals
 from tests.browser.conftest import DESKTOP, import_authority, launch, new_page
 from tests.browser.lab import Lab, screenshot, visit
 from tests.doors import PASSWORD as DOOR_PASSWORD
@@ -133,10 +134,11 @@ def test_who_was_only_told_to_go_on_reads_that_trust_is_faster(lab: Lab, strange
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandingDoor]:
-    """One that asks for codes, with nobody behind it."""
-    with standing_door(tmp_path_factory.mktemp("door"), None, TOTP="on") as door:
+    """One that asks for codes, with nobody behind it; its pages don't load themselves anew while they are looked at."""
+    with pytest.MonkeyPatch.context() as patch, standing_door(tmp_path_factory.mktemp("door"), None, TOTP="on") as door:
         for each in (door.server.passage.upstreams.lab, door.server.passage.upstreams.kernels):
             each.wait_seconds = 0
+        patch.setattr(refusals, "AGAIN_SECONDS", 600)
         yield door
 
 

@@ -147,5 +147,5 @@ def identity(stack: Stack, service: str) -> tuple[str, str]:
 def answers(stack: Stack, authority: Path) -> bool:
     try:
         return requests.get(f"{stack.url}/health", verify=str(authority), timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Locator, Page, Playwright, ViewportSize, expect
+from playwright.sync_api import Browser, Error, Locator, Page, Playwright, Response, ViewportSize, expect
 from pyotp import TOTP
 
 from tests.browser.conftest import DESKTOP, import_authority, launch, new_page
@@ -34,6 +34,10 @@ def test_the_certificate_is_trusted_without_a_warning(page: Page, stranger: Brow
         visit(new_page(stranger, DESKTOP), stack.url)
 
 
+FORM = """() => {
+    const button = document.getElementById("login_submit");
+    return [document.querySelector("[role=alert]").innerText, button.innerText, button.disabled];
+}"""
 LOGGED_OUT = "You are logged out; your kernels run on. Log in in another tab, then go on in this one."
 KEPT = """async () => {
     const cached = await fetch("/files/kept.txt", {cache: "only-if-cached", mode: "same-origin"}).catch(() => null);
@@ -87,6 +91,10 @@ def test_another_site_s_link_logs_nobody_out(lab: Lab) -> None:
         expect(other.get_by_text("You are logged out.")).to_be_visible()
 
 
+def is_checkpoint(answer: Response) -> bool:
+    return answer.request.method == "POST" and "/checkpoints" in answer.url
+
+
 def test_a_tab_that_was_logged_out_says_so_and_goes_on_after_a_login_in_another(lab: Lab) -> None:
     lab.open_notebook(write_notebook(lab.stack.repositories / "logged-out.ipynb", "x = 1"))
     lab.stack.workhorse("sign-out")
@@ -95,7 +103,8 @@ def test_a_tab_that_was_logged_out_says_so_and_goes_on_after_a_login_in_another(
     notice = lab.page.get_by_text(LOGGED_OUT)
     expect(notice).to_be_visible()
     screenshot(lab.page, "logged-out.png")
-    with lab.page.context.new_page() as other:
+    # What was to be saved is, with its checkpoint, before which JupyterLab saves nothing else.
+    with lab.page.expect_response(is_checkpoint), lab.page.context.new_page() as other:
         Lab(other, lab.stack).login()
         expect(other.get_by_role("menuitem", name="File", exact=True)).to_be_visible()
     # Its kernel was never called dead, and its work can be saved.
@@ -116,18 +125,19 @@ def test_too_many_wrong_passwords_show_how_long_to_wait(browser: Browser, stack:
     """In a browser that is new, so that the other tests' own is not held up."""
     with new_page(browser, DESKTOP) as page:
         lab = Lab(page, stack)
-        waiting = page.get_by_text("Too many wrong passwords. Try again in")
 
-        def guess() -> bool | None:
+        def guess() -> tuple[str, str] | None:
+            """What a closed form says; of the first wait, a second, nothing may be left when it is looked at."""
             lab.login(password="not the password")
             expect(page.get_by_role("alert")).to_be_visible()
-            return waiting.is_visible() or None
+            alert, label, is_closed = page.evaluate(FORM)
+            return (alert, label) if is_closed else None
 
-        poll(guess, wanted="the waiting message")
+        alert, label = poll(guess, wanted="a form that waits")
+        assert alert.startswith("Too many wrong passwords. Try again in")
+        assert re.fullmatch(r"Log in in \d+ s", label)
         screenshot(page, "waiting.png")
         button = page.get_by_role("button", name=re.compile("^Log in"))
-        expect(button).to_be_disabled()
-        expect(button).to_have_text(re.compile(r"Log in in \d+ s"))
         page.get_by_label("Password").fill("typed while waiting")
         expect(page.get_by_text("You can try again now.")).to_be_visible()
         expect(button).to_be_enabled()
@@ -156,7 +166,8 @@ def test_a_second_login_tells_of_the_one_before(stack: Stack, authority: Path, l
         assert poll(lambda: device.login(PASSWORD).status_code == 302 or None, wanted="a login before")
     lab.login("/lab?reset")
     notice = lab.notifications.filter(has_text="Last login before this one:")
-    expect(notice).to_be_visible()
+    # Which lets it stay.
+    notice.hover()
     expect(notice).to_contain_text("(python-requests)")
     poll(lambda: is_within_the_screen(notice, DESKTOP) or None, 10, "the notice to slide in")
     screenshot(lab.page, "last-login.png")
