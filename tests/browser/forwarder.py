@@ -44,17 +44,22 @@ class Forwarder:
         await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        both = {writer}
+        try:
             from_server, to_server = await asyncio.open_connection("localhost", self.target)
-            both = {writer, to_server}
+            both.add(to_server)
             # One that came while all were cut is cut too.
-            if not self._is_open:
-                for each in both:
-                    each.transport.abort()
-                return
-            self._writers |= both
-            await asyncio.gather(self._pump(reader, to_server), self._pump(from_server, writer))
+            if self._is_open:
+                self._writers |= both
+                await asyncio.gather(self._pump(reader, to_server), self._pump(from_server, writer))
+        except OSError:
+            return
+        finally:
             self._writers -= both
+            for each in both:
+                each.transport.abort()
+                with contextlib.suppress(OSError):
+                    await each.wait_closed()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

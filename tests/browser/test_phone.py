@@ -67,9 +67,9 @@ def test_each_page_leads_to_the_other_and_a_bookmark_stays(phone: Page, lab: Lab
     expect(phone.locator(".jp-Launcher-section").first).to_be_visible()
     assert "/lab" in phone.url
     visit(phone, f"{lab.stack.url}/tree")
-    phone.get_by_role("menuitem", name="View", exact=True).tap()
+    item = open_menu(phone, "View", "Open JupyterLab")
     with phone.expect_popup() as opened:
-        phone.get_by_text("Open JupyterLab", exact=True).tap()
+        item.tap()
     expect(opened.value.get_by_role("menuitem", name="File", exact=True)).to_be_visible()
     assert "/lab" in opened.value.url
     lab.login("/tree")
@@ -155,13 +155,27 @@ def upload(phone: Page, stack: Stack) -> None:
     arrives(stack.repositories / photo.name, PHOTO.read_bytes())
 
 
+def open_menu(phone: Page, menu: str, item: str) -> Locator:
+    """Returns an item of a menu, which is tapped until it shows that: the page may not listen yet."""
+    found = phone.get_by_text(item, exact=True)
+
+    def opened() -> bool | None:
+        phone.get_by_role("menuitem", name=menu, exact=True).tap()
+        with suppress(AssertionError):
+            expect(found).to_be_visible(timeout=TAP_MILLISECONDS / 4)
+            return True
+        return None
+
+    poll(opened, wanted=item)
+    return found
+
+
 def log_out(phone: Page) -> None:
-    phone.get_by_role("menuitem", name="File", exact=True).tap()
+    log_out_item = open_menu(phone, "File", "Log Out")
     # It would end every kernel.
-    expect(phone.get_by_text("Log Out", exact=True)).to_be_visible()
     expect(phone.get_by_text("Shut Down", exact=True)).to_have_count(0)
     screenshot(phone, "phone-menu.png")
     # Of a tap whose page is gone before the finger is, Chromium may tell nothing.
     with suppress(TimeoutError):
-        phone.get_by_text("Log Out", exact=True).tap(timeout=TAP_MILLISECONDS)
+        log_out_item.tap(timeout=TAP_MILLISECONDS)
     expect(phone.get_by_text("You are logged out.")).to_be_visible()
