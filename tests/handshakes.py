@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-# Beyond what a busy machine's disk makes a server wait for that writes a certificate down.
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 5
 
 
 @dataclass(frozen=True)

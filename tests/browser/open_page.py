@@ -15,8 +15,8 @@ LINES = 60
 LAST = f"line {LINES - 1}"
 PRINTING = f"import os, time\nfor n in range({LINES}):\n    print('line', n)\n    time.sleep(0.5)\nkept = os.getpid()"
 ASKING = "print('kept' if kept == os.getpid() else 'another kernel', n)"
-# From the server's answer to the next line: with one question of the page's lost, and less than JupyterLab takes alone.
-BACK_SECONDS = 25
+# From the server's answer to the next line.
+BACK_SECONDS = 10
 OUTPUT_SECONDS = 60
 WATCH_FOR_DIALOGS = """() => {
     window.dialogs = [];

@@ -13,13 +13,13 @@ import pytest
 import requests
 
 from entrypoint.proxy.upstreams import WAIT_SECONDS
-from tests.clients import Client, unless_away
+from tests.clients import Client
 from tests.conftest import PASSWORD
 from tests.false_lab import KINDS
 from tests.guesses import WRONG, visitor
 from tests.other_labs import BEHIND, in_their_place, standing_still
 from tests.stack.test_fuzz import server_memory
-from tests.stacks import KERNELS, LAB, READY_SECONDS, Stack, poll
+from tests.stacks import KERNELS, LAB, Stack, poll
 
 # What a busy machine may take beyond the wait.
 SLACK_SECONDS = 5.0
@@ -129,11 +129,11 @@ def test_the_login_answers_while_others_wait_whatever_the_lab_does(
             log_in_and_out(stack, authority)
         if state in WITHOUT_A_WORD:
             assert not any(each.done() for each in asked)
-        assert seconds_of(lambda: stack.workhorse("status")) < READY_SECONDS
+        assert seconds_of(lambda: stack.workhorse("status")) < 20
         assert "The server answers." in stack.workhorse("healthcheck")
     # Those who asked are answered once Jupyter is back, or were told; whatever was said to them is forgotten.
-    poll(unless_away(lambda: client.is_logged_in() or None), wanted="JupyterLab's answer")
-    poll(unless_away(lambda: client.api("GET", "kernels") == [] or None), wanted="the kernels' server's answer")
+    poll(lambda: client.is_logged_in() or None, wanted="JupyterLab's answer")
+    poll(lambda: client.api("GET", "kernels") == [] or None, wanted="the kernels' server's answer")
     assert server_memory(stack) - memory < 32 * MEGABYTE
     assert "Traceback" not in stack.door_log()
 

@@ -157,14 +157,14 @@ def test_a_kernel_whose_python_is_not_here_is_left_out_and_told_once(stack: Stac
     venv = "/repositories/foreign/.venv"
     stack.shell(f"{kernel_in(venv, 'python3')} && mkdir {venv}/bin && ln -s /home/ada/uv/python3.12 {venv}/bin/python")
     reason = f"its Python, '{venv}/bin/python', leads to '/home/ada/uv/python3.12', which isn't in the container"
-    told = poll(lambda: next((text for text in client.news() if "/foreign/" in text), None), wanted="the notice")
+    told = poll(lambda: next((text for text in client.news() if "/foreign/" in text), None), 20, "the notice")
     assert reason in told
     assert "conda create -n foreign python ipykernel" in told
     assert "foreign-python3" not in client.kernel_names()
     assert_not_started(client, "foreign-python3")
     # Another one shows that the list was made anew since.
     stack.shell(kernel_in("/repositories/foreign/other/.venv", "python3"))
-    poll(lambda: any("foreign/other" in text for text in client.news()) or None, wanted="the other's notice")
+    poll(lambda: any("foreign/other" in text for text in client.news()) or None, 20, "the other's notice")
     assert told in client.news()
     assert stack.told(reason).count(reason) == 1
     stack.shell("rm -r /repositories/foreign")
@@ -194,7 +194,7 @@ def test_oddities_where_kernels_are_looked_for_hold_up_nobody(stack: Stack, clie
         log = stack.log()
         return all(re.search(f"{place}[^ ]* is left out: ", log) for place in places) or None
 
-    poll(are_all_told, wanted="a line about each")
+    poll(are_all_told, 20, "a line about each")
     assert client.run("print(1)") == "1\n"
     stack.shell("rm -r /repositories/odd ~/.local/share/jupyter/kernels/big ~/.conda/environments.txt")
 

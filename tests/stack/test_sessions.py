@@ -118,9 +118,9 @@ def test_sign_out_ends_every_session_and_websocket_while_kernels_run_on(stack: S
         kernel = client.start_kernel()
         assert kernel.run("x = 42; print('kept')") == "kept\n"
         stack.workhorse("sign-out")
-        poll(lambda: is_closed(kernel), wanted="the websocket's end")
-        poll(lambda: is_signed_out(client), wanted="the sign-out")
-        poll(lambda: is_signed_out(phone), wanted="the other's sign-out")
+        poll(lambda: is_closed(kernel), 5, "the websocket's end")
+        poll(lambda: is_signed_out(client), 5, "the sign-out")
+        poll(lambda: is_signed_out(phone), 5, "the other's sign-out")
         with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
             Kernel(client, kernel.id)
         assert client.login(PASSWORD).status_code == 302
@@ -133,7 +133,7 @@ def test_sign_out_of_a_restarted_server_stays(stack: Stack, authority: Path) -> 
     with visitor(stack, authority) as client:
         assert client.login(PASSWORD).status_code == 302
         stack.workhorse("sign-out")
-        poll(lambda: is_signed_out(client), wanted="the sign-out")
+        poll(lambda: is_signed_out(client), 5, "the sign-out")
         stack.compose("restart", "-t", "5", "workhorse")
         stack.up()
         assert not client.is_logged_in()
@@ -153,7 +153,7 @@ def test_a_device_is_signed_out_by_another_in_the_server_s_page_and_stays_so(sta
         assert found
         form = {"login": found[1], "_xsrf": own.session.cookies["_xsrf"]}
         assert own.session.post(f"{stack.url}/server/sign-out", data=form, timeout=60).status_code == 200
-        poll(lambda: is_closed(kernel), wanted="the websocket's end")
+        poll(lambda: is_closed(kernel), 5, "the websocket's end")
         assert is_signed_out(phone)
         stack.compose("restart", "-t", "5", "workhorse")
         stack.up()
@@ -172,8 +172,8 @@ def test_a_new_password_counts_at_once_and_logs_everyone_out(own_stack: MakeStac
         assert kernel.run("x = 42; print('kept')") == "kept\n"
         found = re.search(r"shown this once: (\S+)", stack.workhorse("reset-password"))
         assert found
-        poll(lambda: is_closed(kernel), wanted="the websocket's end")
-        poll(lambda: is_signed_out(client), wanted="the sign-out")
+        poll(lambda: is_closed(kernel), 5, "the websocket's end")
+        poll(lambda: is_signed_out(client), 5, "the sign-out")
         assert other.login(old).status_code == 401
         assert client.login(found[1]).status_code == 302
         stack.compose("restart", "-t", "5", "workhorse")

@@ -189,11 +189,12 @@ def garbage(stack: Stack, tls: ssl.SSLContext, before: bytes = b"") -> None:
 
 
 def test_garbage_after_the_handshake_is_no_line(stack: Stack, tls: ssl.SSLContext) -> None:
-    before = Counter(stack.log().splitlines())
+    door, before = stack.door_log(), Counter(stack.log().splitlines())
     form = Form.fetch(stack.port, tls)
     for _ in range(50):
         garbage(stack, tls)
         garbage(stack, tls, form.post(b"password=x")[:-5])
+    assert stack.door_log() == door
     assert strangers_lines(Counter(stack.log().splitlines()) - before) == []
 
 
@@ -217,12 +218,13 @@ def test_a_name_that_is_no_text_is_no_line(own_stack: Callable[..., Stack]) -> N
     replace_file(stack.certificates / "lab.key", pair.key_pem(), 0o600)
     stack.up()
     log_in_and_run(stack, stack.authority())
-    before = Counter(stack.log().splitlines())
+    door, before = stack.door_log(), Counter(stack.log().splitlines())
     for _ in range(50):
         with socket.create_connection(("127.0.0.1", stack.port), timeout=20) as connection:
             connection.sendall(greeting_with_odd_name())
             # An alert of TLS, and the end.
             assert connection.recv(1) == b"\x15"
+    assert stack.door_log() == door
     assert strangers_lines(Counter(stack.log().splitlines()) - before) == []
 
 

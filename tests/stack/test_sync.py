@@ -94,6 +94,7 @@ def test_what_the_laptop_deletes_can_be_had_back_whole(server: SyncStack, ada: L
     versions = server.repositories / ".stversions" / "precious"
     kept = sorted(path.read_text() for path in versions.glob("*/*.txt"))
     assert kept == sorted(written.values())
+    assert not list((server.repositories / "precious").glob("*/*"))
     server.shell(way_back("precious"), user=str(OWNER[0]))
     for path, text in written.items():
         assert (server.repositories / path).read_text() == text
