@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import requests
-
-from tests.clients import Client
+from tests.clients import Client, unless_away
 from tests.stacks import Stack
 
 # Where Docker puts the networks of stacks, and so the address that a published port's connections come from.
@@ -54,7 +52,4 @@ def _guess_as(client: Client, address: str | None) -> int:
 
 def is_signed_out(client: Client) -> bool | None:
     """A question to poll: a sign-out ends every connection, the one that asks too."""
-    try:
-        return not client.is_logged_in() or None
-    except requests.RequestException:
-        return None
+    return unless_away(lambda: not client.is_logged_in() or None)()
