@@ -64,9 +64,11 @@ class Follower {
       future.dispose();
     }
     setOutputs(cell, run);
+    if (!run.prompt) {
+      closePrompts(cell);
+    }
     const { model } = cell;
     if (run.state === 'ended') {
-      closePrompts(cell);
       model.executionCount = run.count;
       model.executionState = 'idle';
       return;
@@ -75,8 +77,6 @@ class Follower {
     this.runs.set(run.id, { cell, seen: new Set(run.recent), count: run.count });
     if (run.prompt) {
       this.ask(cell, run.prompt);
-    } else {
-      closePrompts(cell);
     }
   }
 
