@@ -414,6 +414,9 @@ class Recorder:
                     write = partial(self.store.write, path, run.as_json(), run.for_later())
                     if not await self._in_time(write, str(self.store.folder)):
                         kernel.changed.add(run.id)
+                    if run.id not in kernel.recording.runs:
+                        # Forgotten while it was written: its file may be newer than that.
+                        await self._forget_stored(kernel, [run])
 
     async def _in_time(self, function: Callable[[], Any], path: str, writes: bool = False) -> Any:
         """What a function returns that may have to wait for a disk; None after a failure, which is told once."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,12 +63,21 @@ class Store:
         return self.folder / f"{''.join(each for each in run_id if each.isalnum() or each in '-_')[:128]}.json"
 
     def _shorten(self) -> None:
-        files = sorted((file.lstat().st_mtime, file.lstat().st_size, file) for file in self.folder.glob("*.json"))
+        files = sorted(filter(None, map(_age_and_size, self.folder.glob("*.json"))))
         total = sum(size for _, size, _ in files)
         for _, size, file in files[:-1]:
             if total > ALL_BYTES_MAX:
                 file.unlink(missing_ok=True)
                 total -= size
+
+
+def _age_and_size(file: Path) -> tuple[float, int, Path] | None:
+    """None for what was forgotten since it was listed, and for whatever else is no file."""
+    with suppress(FileNotFoundError):
+        status = file.lstat()
+        if stat.S_ISREG(status.st_mode):
+            return status.st_mtime, status.st_size, file
+    return None
 
 
 def _stored(kept: dict[str, Any]) -> Stored:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -327,6 +328,37 @@ def test_a_kernel_of_no_notebook_costs_nothing(scene: Scene) -> None:
         assert await recorder.runs_of(KERNEL) == ([], None)
         recorder.lose(KERNEL)
         await until(lambda: KERNEL not in recorder.kernels)
+
+    run(story)
+
+
+class HeldUp(Store):
+    """A disk on which a run is kept only after it was forgotten."""
+
+    has_begun, is_forgotten = threading.Event(), threading.Event()
+
+    def write(self, path: str, told: dict[str, Any], more: dict[str, Any]) -> bool:
+        self.has_begun.set()
+        assert self.is_forgotten.wait(SECONDS)
+        return super().write(path, told, more)
+
+    def forget(self, run_id: str) -> None:
+        super().forget(run_id)
+        self.is_forgotten.set()
+
+
+def test_what_is_forgotten_while_it_is_kept_does_not_come_back(scene: Scene) -> None:
+    async def story() -> None:
+        recorder = scene.recorder()
+        recorder.store = store = HeldUp(scene.folder / "runs")
+        recorder.join(KERNEL, "page", hears_all=False)
+        execute(recorder)
+        await until(lambda: recorder.kernels[KERNEL].place)
+        await until(store.has_begun.is_set)
+        kernel = recorder.kernels[KERNEL]
+        await recorder._forget(kernel, list(kernel.recording.runs.values()))
+        await until(lambda: recorder.storing and recorder.storing.done())
+        assert list(store.read()) == []
 
     run(story)
 

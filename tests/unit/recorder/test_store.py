@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,28 @@ def test_what_is_no_run_is_passed_over(kept: Store, content: str) -> None:
     os.mkfifo(kept.folder / "00.json")
     (kept.folder / "000.json").symlink_to("/dev/zero")
     (kept.folder / "0000.json").mkdir()
+    assert [each.run.id for each in kept.read()] == ["1"]
+
+
+def test_a_run_may_be_forgotten_while_another_is_kept(kept: Store) -> None:
+    recording = Recording()
+    execute(recording, "1", "one\n")
+    (run,) = recording.runs.values()
+    others = [f"other-{n}" for n in range(20)]
+
+    def come_and_go() -> None:
+        for _ in range(50):
+            for each in others:
+                (kept.folder / f"{each}.json").touch()
+            for each in others:
+                kept.forget(each)
+
+    write(kept, recording)
+    with ThreadPoolExecutor() as beside:
+        coming = beside.submit(come_and_go)
+        while not coming.done():
+            kept.write("a.ipynb", run.as_json(), run.for_later())
+        coming.result()
     assert [each.run.id for each in kept.read()] == ["1"]
 
 
