@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
+from entrypoint.recorder.outputs import Output
 from entrypoint.recorder.runs import Run
 
 Notebook = Mapping[str, Any]
 Cell = dict[str, Any]
+# What plotly's and vega's parts of a page add to an output themselves, once they have drawn it.
+STILL = "image/png"
 
 
 def fingerprints(notebook: Notebook, runs: Iterable[Run]) -> dict[str, str]:
@@ -37,10 +41,24 @@ def merge(notebook: Notebook, runs: Iterable[Run]) -> list[Run]:
         if cell is None or (run.before is not None and _fingerprint(cell) != run.before):
             refused.append(run)
         else:
-            cell["outputs"], cell["execution_count"] = run.outputs.as_list(), run.count
+            cell["outputs"], cell["execution_count"] = _with_stills(run, cell), run.count
             # As the page holds of what ran in it.
             cell["metadata"]["trusted"] = True
     return refused
+
+
+def _with_stills(run: Run, cell: Cell) -> list[Output]:
+    """What a run has put out, with the stills that a page has saved of it already."""
+    outputs = run.outputs.as_list()
+    shown = cell.get("outputs", [])[: len(outputs)]
+    return [old if old and _without_still(old, new) == new else new for new, old in zip_longest(outputs, shown)]
+
+
+def _without_still(shown: Output, output: Output) -> Output:
+    """What a cell holds of an output, without a still that isn't the kernel's."""
+    if STILL in output.get("data", {}) or STILL not in shown.get("data", {}):
+        return shown
+    return {**shown, "data": {name: value for name, value in shown["data"].items() if name != STILL}}
 
 
 def copy_of(notebook: Notebook | None, runs: Iterable[Run], told: str) -> dict[str, Any]:

@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.lab import Lab, bring, outputs_in, owner, screenshot, write_notebook
-from tests.stacks import REPOSITORY
+from tests.stacks import REPOSITORY, poll
 
 EXAMPLES = REPOSITORY / "examples"
 DIABETES = EXAMPLES / "diabetes.ipynb"
+STILL = "image/png"
 SLIDER = "from ipywidgets import interact\ninteract(lambda side: print(f'area {side ** 2}'), side=(0, 10));"
 
 
@@ -60,14 +61,31 @@ def test_a_plot_to_zoom_into_shows_in_the_browser(lab: Lab) -> None:
 
 def test_a_plot_of_plotly_s_shows_in_the_browser_without_the_internet(lab: Lab) -> None:
     dots = "import plotly.express as px\npx.scatter(x=[1, 2], y=[2, 4], title='Dots')"
-    lab.open_notebook(write_notebook(lab.stack.repositories / "dots.ipynb", dots))
+    notebook = write_notebook(lab.stack.repositories / "dots.ipynb", dots)
+    lab.open_notebook(notebook)
     lab.run_all_cells()
     points = ".js-plotly-plot .scatterlayer .point"
     expect(lab.output.locator(points)).to_have_count(2)
     screenshot(lab.page, "dots.png")
-    lab.save()
-    # In Jupyter Notebook, from the file.
+
+    def saved_with_its_still() -> bool | None:
+        """plotly's part of a page adds a still of the figure to the output, at some time after it has drawn it."""
+        # JupyterLab saves nothing, and asks the server for nothing, while nothing has changed.
+        lab.page.keyboard.press("Control+s")
+        return any(STILL in output["data"] for output in outputs_in(notebook)) or None
+
+    poll(saved_with_its_still, wanted="the still")
+    # In Jupyter Notebook, from the file: what ran without a page has no still, and the figure is drawn at once.
+    content = json.loads(notebook.read_text())
+    del content["cells"][0]["outputs"][0]["data"][STILL]
+    (lab.stack.repositories / "undrawn.ipynb").write_text(json.dumps(content))
+    lab.page.goto(f"{lab.stack.url}/notebooks/undrawn.ipynb")
+    expect(lab.output.locator(points)).to_have_count(2)
+    # A still that was saved is shown as it is, whatever the run has put out, until somebody points at it.
+    lab.page.mouse.move(0, 0)
     lab.page.goto(f"{lab.stack.url}/notebooks/dots.ipynb")
+    expect(lab.output.locator("img.plot-img[src]")).to_be_visible()
+    lab.output.locator(".jp-RenderedPlotly").hover()
     expect(lab.output.locator(points)).to_have_count(2)
     # As a file of its own, too, in a page that has shown no figure yet.
     figure = {"data": [{"type": "scatter", "mode": "markers", "x": [1, 2, 3], "y": [1, 2, 3]}], "layout": {}}

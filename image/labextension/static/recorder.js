@@ -184,11 +184,24 @@ class Follower {
 /** Leaves alone what is shown already: a notebook that is only looked at stays as it was saved. */
 function setOutputs(cell, run) {
   const { model } = cell;
-  const shown = JSON.stringify(model.outputs.toJSON().map(plain));
-  if (shown !== JSON.stringify(run.outputs.map(plain))) {
+  const kept = run.outputs.map(plain);
+  const shown = model.outputs.toJSON().map((output, index) => withoutStill(plain(output), kept[index]));
+  if (JSON.stringify(shown) !== JSON.stringify(kept)) {
     model.trusted = true;
     model.outputs.fromJSON(run.outputs);
   }
+}
+
+// What plotly's and vega's parts of a page add to an output themselves, once they have drawn it.
+const STILL = 'image/png';
+
+/** An output that is shown, without a still that isn't the kernel's. */
+function withoutStill(shown, kept) {
+  if (!shown.data || !kept?.data || STILL in kept.data) {
+    return shown;
+  }
+  const { [STILL]: still, ...data } = shown.data;
+  return { ...shown, data };
 }
 
 /** An output with its names in one order, and its text in one piece. */

@@ -17,7 +17,7 @@ from entrypoint.jupyter.files import Files
 from entrypoint.recorder.notebooks import Notebooks
 from entrypoint.recorder.recorder import GONE
 from entrypoint.recorder.runs import Recording, Run
-from tests.unit.recorder.told import execute
+from tests.unit.recorder.told import ask, execute, say
 
 NOW = datetime(2026, 11, 29, 3, 24, 55)
 COPY = "work/a.outputs-2026-11-29-032455.ipynb"
@@ -206,6 +206,28 @@ def test_what_the_notebook_holds_already_is_not_written_again(
     written = notebooks.write(place, runs, NOW)
     assert file.stat().st_mtime == 5
     assert written.before == written.after
+
+
+@pytest.mark.parametrize("still", [{"image/png": "drawn"}, {}], ids=["with a still", "without"])
+def test_a_still_that_a_page_has_saved_of_a_figure_stays(
+    notebooks: Notebooks, folder: Path, still: dict[str, str]
+) -> None:
+    file = folder / "work" / "a.ipynb"
+    figure: dict[str, Any] = {"application/vnd.plotly.v1+json": {"x": 1.0}}
+    picture, text = {"image/png": "the kernel's"}, "text/plain"
+    recording = Recording()
+    ask(recording, "1", cell="a", code="1")
+    for data in (figure, picture, picture, {text: "another"}, {text: "the last"}):
+        say(recording, "1", "display_data", data=data, metadata={})
+    say(recording, "1", "status", now=3.0, execution_state="idle")
+    saved = [figure | still, picture, still, {text: "before"} | still]
+    outputs = [{"output_type": "display_data", "metadata": {}, "data": data} for data in saved]
+    write(file, cell("a", "1", outputs))
+    runs = list(recording.runs.values())
+    place, _ = left(notebooks, runs)
+    assert notebooks.write(place, runs, NOW).lines == []
+    shown = [each["data"] for each in cells_in(file)[0]["outputs"]]
+    assert shown == [figure | still, picture, picture, {text: ["another"]}, {text: ["the last"]}]
 
 
 def test_a_notebook_of_which_a_laptop_has_another_version_is_left_alone(
